@@ -1,0 +1,82 @@
+/* slm/encode.h: level 3, from weights to codes: choose the scales, search, emit.
+ *
+ * The bytes depend on the weights, the coding and the search alone: not on threads, instruction set or machine. Squared errors that
+ * decide between candidates are compared in a fixed order of operations, ties go to the smallest (seed, exponent, coefficients) in
+ * block coding and to the smallest state in trellis coding.
+ *
+ * Thread rule: an encoder is immutable and may be shared; slm_encode_tensor starts the threads asked for and joins them before it returns.
+ */
+#ifndef SLM_ENCODE_H
+#define SLM_ENCODE_H
+
+#include <stdbool.h>
+
+#include "slm/file.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum slm_search {
+    SLM_SEARCH_EXACT = 0, /* the true minimum of the squared error for the chosen scale */
+    SLM_SEARCH_PAPER = 1  /* block coding: the paper's Algorithm 1 with e = ceil(log2(max|t| / (2^(B-1) - 0.5))) */
+} slm_search;
+
+typedef struct slm_encoder_options {
+    size_t struct_size;             /* sizeof(slm_encoder_options) */
+    const slm_allocator *allocator; /* NULL: malloc */
+    slm_search search;
+    bool scale_per_run; /* one scale a run; false: one for the tensor */
+    unsigned threads;   /* 0: one */
+    const char *kernel; /* search kernel by name ("scalar", "avx2", "avx512"); NULL: the fastest. The bytes are the same */
+} slm_encoder_options;
+
+typedef struct slm_encoder slm_encoder;
+
+/* Builds the search's tables for one coding (paper-4: 65,535 bases, about 6 MB and 0.2 s), used for any number of tensors; tensors
+ * of one profile and search but another run length share them through slm_encoder_retarget. SLM_E_PROFILE; SLM_E_MEMORY; SLM_E_ARGUMENT:
+ * the paper's search for trellis coding, or a profile beyond what the search covers (trellis: K <= 16; block: K <= 24). */
+SLM_API slm_status slm_encoder_create(slm_encoder **encoder, const slm_coding *coding, const slm_encoder_options *options,
+                                      slm_error *error);
+SLM_API slm_status slm_encoder_retarget(slm_encoder *encoder, uint64_t run_length, unsigned rotation,
+                                        uint16_t sign_seed); /* no other thread may use it meanwhile */
+SLM_API void slm_encoder_free(slm_encoder *encoder);         /* NULL is allowed */
+SLM_API const char *slm_encoder_kernel(const slm_encoder *encoder);
+
+/* Where weights come from and codes go. Called from every worker thread at once. */
+typedef struct slm_encode_io {
+    void *context;
+    /* Weights [first, first + count) of the tensor, widened. May be asked for more than once. */
+    slm_status (*read)(void *context, uint64_t first, size_t count, float *weights);
+    slm_status (*write_scales)(void *context, uint64_t first, size_t count, const uint16_t *scales);
+    slm_status (*write_codes)(void *context, uint64_t offset, size_t size, const uint8_t *codes);
+    /* May be NULL. `elements` more are done; a nonzero return cancels (SLM_E_CANCELLED). */
+    int (*progress)(void *context, uint64_t elements);
+} slm_encode_io;
+
+typedef struct slm_encode_report {
+    double squared_norm;  /* sum of w^2 */
+    double squared_error; /* sum of (w - value)^2, value before its rounding to an output type */
+    double maximum_error; /* largest |w - value| */
+    uint64_t blocks;      /* blocks or seeds searched */
+    uint64_t examined;    /* block coding: seeds looked at more closely than by their bound */
+} slm_encode_report;
+
+/* Encodes a tensor of `elements` weights, a multiple of the coding's run length. Reads and writes through `io`; memory is bounded
+ * whatever the tensor's size. SLM_E_NONFINITE at the first NaN or infinity (error->offset is then the element's number). */
+SLM_API slm_status slm_encode_tensor(const slm_encoder *encoder, uint64_t elements, const slm_encode_io *io, slm_encode_report *report,
+                                     slm_error *error);
+
+/* The same from and to memory: scales (one, or one a run) and codes (runs * slm_profile_run_bytes() bytes). */
+SLM_API slm_status slm_encode_memory(const slm_encoder *encoder, uint64_t elements, const float *weights, uint16_t *scales, uint8_t *codes,
+                                     slm_encode_report *report, slm_error *error);
+
+/* The rotation the encoder recommends for a profile and run length: for trellis coding the largest h in 4..8 with 2^h dividing it, else 0.
+ */
+SLM_API unsigned slm_recommended_rotation(const slm_profile *profile, uint64_t run_length);
+#define SLM_DEFAULT_SIGN_SEED UINT16_C(0x5EED)
+
+#ifdef __cplusplus
+}
+#endif
+#endif
