@@ -1,0 +1,33 @@
+#!/bin/sh
+# Installs what the tests need, builds twice and runs every test: once with AddressSanitizer and UndefinedBehaviorSanitizer, once
+# as released, because the kernels that users run are the optimised ones. CC chooses the compiler. Ends with a line that counts.
+set -eu
+cd "$(dirname "$0")/.."
+
+sh tools/setup.sh tests
+cc=${CC-gcc}
+name=$(basename "$cc")
+failed=0
+
+build_and_test() { # folder, then meson options
+    folder=$1
+    shift
+    rm -rf "$folder"
+    CC=$cc meson setup "$folder" --werror "$@" >/dev/null || { cat "$folder/meson-logs/meson-log.txt"; exit 1; }
+    ninja -C "$folder"
+    meson test -C "$folder" --no-rebuild --print-errorlogs || failed=1
+}
+
+# Leaks are looked for where ptrace allows it; UBSan stops at the first finding.
+export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
+sanitize=address,undefined
+extra=
+if [ "$name" = clang ]; then
+    extra=-Db_lundef=false
+fi
+# shellcheck disable=SC2086
+build_and_test "build-$name-sanitize" --buildtype=debugoptimized -Db_sanitize=$sanitize $extra
+build_and_test "build-$name"
+
+python3 tests/count.py "build-$name-sanitize" "build-$name"
+exit $failed
