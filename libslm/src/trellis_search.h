@@ -1,0 +1,30 @@
+/* Trellis coding of runs: what the encoding driver (encode.c) needs from the Viterbi search. */
+#ifndef SLM_TRELLIS_SEARCH_H
+#define SLM_TRELLIS_SEARCH_H
+
+#include "search_stats.h"
+#include "slm/file.h"
+
+typedef struct trellis_search trellis_search;   /* tables of one profile: immutable, shared by all threads */
+typedef struct trellis_scratch trellis_scratch; /* working memory of one thread */
+
+/* `profile` is valid and of trellis coding. kernel NULL: the fastest; SLM_E_ARGUMENT: unknown here, or K > 16. */
+slm_status trellis_search_create(trellis_search **search, const slm_profile *profile, const char *kernel, const slm_allocator *allocator);
+void trellis_search_free(trellis_search *search); /* NULL is allowed */
+const char *trellis_search_kernel(const trellis_search *search);
+
+/* Scratch for runs of this coding (rotation included). */
+slm_status trellis_scratch_create(trellis_scratch **scratch, const trellis_search *search, const slm_coding *coding,
+                                  const slm_allocator *allocator);
+void trellis_scratch_free(trellis_scratch *scratch); /* NULL is allowed */
+
+/* Chooses the scale (bfloat16 bits, legal for the coding) for weights whose statistics are `whole`. `sample` holds `runs` whole runs
+ * of them, one behind another: all of them where there is one run, else some spread evenly. All weights are finite. */
+slm_status trellis_choose_scale(const trellis_search *search, trellis_scratch *scratch, const slm_coding *coding, const weight_stats *whole,
+                                const float *sample, uint64_t runs, uint16_t *scale);
+
+/* Codes one run: `codes` receives slm_profile_run_bytes() bytes, padding bits zero. *stats is set, not added to. */
+slm_status trellis_encode_run(const trellis_search *search, trellis_scratch *scratch, const slm_coding *coding, const float *weights,
+                              uint16_t scale, uint8_t *codes, search_stats *stats);
+
+#endif
