@@ -33,7 +33,7 @@ typedef struct checkpoint_options {
     bool follow_links;  /* take symbolic links to files in a folder for the files; otherwise they are refused or skipped */
     bool no_side_files; /* leave out whatever is not a source */
     void *context;
-    void (*warn)(void *context, const char *text);          /* something was skipped or is odd; may be NULL */
+    void (*warn)(void *context, const char *text);           /* something was skipped or is odd; may be NULL */
     bool (*progress)(void *context, uint64_t bytes_scanned); /* bytes more read while opening or scanning; false stops; may be NULL */
 } checkpoint_options;
 

@@ -29,6 +29,7 @@ typedef struct safetensors {
     size_t header_size;
     size_t count;
     safetensors_tensor *tensors; /* in the order of their data */
+    size_t *by_name;             /* their numbers in the byte order of their names */
     uint64_t data_size;          /* the end of the last one */
 } safetensors;
 
