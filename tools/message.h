@@ -1,4 +1,4 @@
-/* tools/message.h: everything the command says on stderr, and names made safe to print.
+/* tools/message.h: everything the command says on stderr.
  *
  * Every message is one line, begins with "slm: ", and has its control characters and invalid UTF-8 escaped as a whole, so that a
  * tensor name cannot move the cursor or hide text. Colour only on a terminal, and never where NO_COLOR is set. Thread-safe.
@@ -12,6 +12,7 @@
 #include <stdio.h>
 
 #include "slm/file.h"
+#include "text.h"
 
 #if defined(__GNUC__)
 #define MESSAGE_FORMAT(f, a) __attribute__((format(printf, f, a)))
@@ -38,18 +39,5 @@ int message_slm_error(const char *path, slm_status status, const slm_error *erro
 /* The line at the bottom of a terminal that messages push down; NULL takes it away. Does nothing where stderr is no terminal. */
 void message_status_line(const char *text);
 bool message_stderr_is_terminal(void);
-
-/* Text with control characters (C0, DEL, C1, bidirectional overrides, line separators) and bytes that are not UTF-8 written as \n, \t, \r,
- * \xNN or \u{NNNN}. Allocated; NULL without memory. */
-char *text_escaped(const char *bytes, size_t length);
-
-/* The same, to a stream, without allocating. */
-void text_print_escaped(FILE *stream, const char *bytes, size_t length);
-
-/* Columns the escaped text takes, one a code point. */
-size_t text_escaped_width(const char *bytes, size_t length);
-
-/* Whether stream may be coloured: a terminal, NO_COLOR unset or empty, TERM not "dumb". */
-bool text_colour(FILE *stream);
 
 #endif

@@ -1,0 +1,7 @@
+/* tools/commands.c: the table of commands, in the order of the help text. */
+#include "command.h"
+
+const command *const commands[] = {
+    &command_help,
+    NULL,
+};
