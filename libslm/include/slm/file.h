@@ -106,7 +106,7 @@ typedef struct slm_metadata {
 /* What went wrong, and where. Filled on failure by functions that take one; NULL may be passed. */
 typedef struct slm_error {
     slm_status status;
-    const char *rule;  /* the specification's rule, such as "IDX-4"; "" where none applies. Static storage */
+    const char *rule;  /* the specification's rule, such as "SEC-4"; "" where none applies. Static storage */
     uint64_t offset;   /* in the file, or UINT64_MAX */
     uint64_t tensor;   /* index, or UINT64_MAX */
     int system_error;  /* errno, or 0 */
