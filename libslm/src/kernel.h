@@ -1,0 +1,63 @@
+/* kernel.h: what a decoding kernel is, and the prepared decoder it works on.
+ *
+ * To add one: write a file with a `const slm_kernel`, and give it one line in the table of decode.c. The kernel check finds it by
+ * itself. A kernel's result is, bit for bit, the scalar kernel's; what it cannot do so it passes on to slm_scalar_decode().
+ */
+#ifndef SLM_KERNEL_H
+#define SLM_KERNEL_H
+
+#include <stdbool.h>
+
+#include "slm/decode.h"
+
+/* Vector kernels for x86-64 set their target by themselves, so every file compiles without flags. */
+#if defined(__x86_64__) && defined(__GNUC__)
+#define SLM_HAVE_X86 1
+#else
+#define SLM_HAVE_X86 0
+#endif
+
+#define SLM_KERNEL_STORE 1024 /* bytes a kernel has for what it prepares */
+
+typedef enum slm_level { SLM_LEVEL_SCALAR, SLM_LEVEL_AVX2, SLM_LEVEL_AVX512 } slm_level; /* instruction sets, in order */
+
+typedef struct slm_kernel slm_kernel;
+
+/* What stands in an slm_decoder. */
+typedef struct decoder_state {
+    slm_coding coding;
+    const slm_kernel *kernel;
+    uint64_t run_bytes;
+    uint32_t divisor;     /* of a value: 2^(W-1) - 1, or 1 */
+    unsigned stride;      /* bits from one record or seed to the next: R or k */
+    bool power_of_two;    /* scales must be powers of two */
+    uint32_t jump[6][16]; /* the state after `step` steps is the XOR of jump[i][nibble i of the state] */
+    union {
+        uint64_t align;
+        unsigned char bytes[SLM_KERNEL_STORE];
+    } store;
+} decoder_state;
+
+struct slm_kernel {
+    const char *name;
+    slm_level level;
+    bool (*runs_here)(void);                    /* does this machine have what it needs? */
+    bool (*supports)(const slm_coding *coding); /* for a coding that was checked */
+    void (*prepare)(decoder_state *state);      /* fills state->store; may be NULL */
+    /* Weights [first, first + count) of a run. Range, scale and dtype were checked; count > 0. Seeds 0 are the kernel's to find,
+     * padding is not. */
+    slm_status (*decode)(const decoder_state *state, const uint8_t *codes, uint16_t scale, uint64_t first, uint64_t count, slm_dtype dtype,
+                         void *target);
+};
+
+slm_status slm_scalar_decode(const decoder_state *state, const uint8_t *codes, uint16_t scale, uint64_t first, uint64_t count,
+                             slm_dtype dtype, void *target);
+slm_status slm_scalar_integers(const decoder_state *state, const uint8_t *codes, uint64_t first, uint64_t count, int64_t *target);
+
+/* cpu.c */
+bool slm_cpu_any(void);
+bool slm_cpu_avx2(void); /* with F16C, FMA and BMI2 */
+
+extern const slm_kernel slm_kernel_scalar;
+
+#endif
