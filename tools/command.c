@@ -167,18 +167,11 @@ static const option_spec *spec_of(const command *c, int code) {
 }
 
 void options_begin(option_parser *parser, const command *c, int argc, char **argv) {
-    size_t count = 0;
-    while (c->options[count].code != 0)
-        count++;
     *parser = (option_parser){.command = c, .argc = argc, .argv = argv};
-    parser->long_options = calloc(count + 1, sizeof *parser->long_options);
-    parser->short_options = malloc(3 * count + 2);
-    if (parser->long_options == NULL || parser->short_options == NULL)
-        return; /* options_next says so */
     char *s = parser->short_options;
     *s++ = ':'; /* a missing argument is told apart from an unknown option */
     size_t n = 0;
-    for (const option_spec *o = c->options; o->code != 0; o++) {
+    for (const option_spec *o = c->options; o->code != 0 && n < OPTIONS_MAX; o++) {
         int has_argument = o->argument != NULL ? required_argument : no_argument;
         if (o->name != NULL)
             parser->long_options[n++] = (struct option){o->name, has_argument, NULL, o->code};
@@ -194,10 +187,6 @@ void options_begin(option_parser *parser, const command *c, int argc, char **arg
 }
 
 static int stop(option_parser *parser, int exit_code) {
-    free(parser->long_options);
-    free(parser->short_options);
-    parser->long_options = NULL;
-    parser->short_options = NULL;
     parser->exit_code = exit_code;
     return OPTION_STOP;
 }
@@ -214,17 +203,12 @@ static void fault_name(const option_parser *parser, char *text, size_t size) {
 int options_next(option_parser *parser) {
     char name[256];
     for (;;) {
-        if (parser->long_options == NULL || parser->short_options == NULL) {
-            message_error("no memory");
-            return stop(parser, EXIT_CODE_FAILURE);
-        }
         optopt = 0;
         int code = getopt_long(parser->argc, parser->argv, parser->short_options, parser->long_options, NULL);
         switch (code) {
         case -1:
             parser->operands = parser->argv + optind;
             parser->operand_count = parser->argc - optind;
-            stop(parser, 0);
             return OPTION_END;
         case '?':
             fault_name(parser, name, sizeof name);

@@ -23,12 +23,15 @@
 #ifndef SLM_TOOLS_COMMAND_H
 #define SLM_TOOLS_COMMAND_H
 
+#include <getopt.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "exit_code.h"
 #include "message.h"
+
+#define OPTIONS_MAX 64 /* of a command */
 
 /* One option. A code below 128 is its short letter too; others start at OPTION_OWN. */
 typedef struct option_spec {
@@ -78,8 +81,8 @@ typedef struct option_parser {
     int exit_code;        /* after OPTION_STOP */
     char **operands;      /* after OPTION_END: what is not an option */
     int operand_count;
-    struct option *long_options; /* the parser's own */
-    char *short_options;
+    struct option long_options[OPTIONS_MAX + 1]; /* the parser's own */
+    char short_options[3 * OPTIONS_MAX + 2];
 } option_parser;
 
 /* argv[0] is the command's name. Options and operands may be mixed; "--" ends the options; a long option may be shortened as far as

@@ -2,6 +2,7 @@
 #include "command.h"
 
 const command *const commands[] = {
+    &command_version,
     &command_help,
     NULL,
 };

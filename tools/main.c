@@ -1,4 +1,5 @@
 /* tools/main.c: slm COMMAND ...: finds the command, runs it, and ends with its exit code. */
+#include <locale.h>
 #include <string.h>
 
 #include "cleanup.h"
@@ -6,6 +7,7 @@
 #include "report.h"
 
 int main(int argc, char **argv) {
+    setlocale(LC_CTYPE, "C.UTF-8"); /* names are UTF-8 wherever it runs; numbers and messages stay those of C */
     if (!cleanup_start()) {
         message_error("cannot start a thread");
         return EXIT_CODE_FAILURE;
