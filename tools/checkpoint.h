@@ -30,11 +30,12 @@ typedef struct checkpoint_scan {
 } checkpoint_scan;
 
 typedef struct checkpoint_options {
-    bool follow_links;  /* take symbolic links to files in a folder for the files; otherwise they are refused or skipped */
-    bool no_side_files; /* leave out whatever is not a source */
+    bool follow_links;       /* take symbolic links to files in a folder for the files; otherwise they are refused or skipped */
+    const struct stat *skip; /* a file in the folder that is left out, the output; or NULL */
+    bool no_side_files;      /* leave out whatever is not a source */
     void *context;
     void (*warn)(void *context, const char *text);           /* something was skipped or is odd; may be NULL */
-    bool (*progress)(void *context, uint64_t bytes_scanned); /* bytes more read while opening or scanning; false stops; may be NULL */
+    void (*progress)(void *context, uint64_t bytes_scanned); /* bytes more read while opening or scanning; may be NULL */
 } checkpoint_options;
 
 typedef struct checkpoint checkpoint;
@@ -52,7 +53,8 @@ const checkpoint_source *checkpoint_source_at(const checkpoint *cp, size_t index
 size_t checkpoint_tensors(const checkpoint *cp);
 const safetensors_tensor *checkpoint_tensor(const checkpoint *cp, size_t index);
 const checkpoint_source *checkpoint_tensor_source(const checkpoint *cp, size_t index);
-uint64_t checkpoint_data_size(const checkpoint *cp); /* of all tensors */
+size_t checkpoint_source_of(const checkpoint *cp, size_t tensor); /* that source's number */
+uint64_t checkpoint_data_size(const checkpoint *cp);              /* of all tensors */
 
 /* Looks at a tensor's data. An archive did so for all tensors when it was opened; elsewhere it is read now. */
 bool checkpoint_scan_tensor(checkpoint *cp, size_t tensor, checkpoint_scan *scan, fault *f);

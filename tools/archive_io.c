@@ -1,0 +1,45 @@
+/* tools/archive_io.c: libarchive with UTF-8 names and faults. */
+#include "archive_io.h"
+
+#include <errno.h>
+#include <string.h>
+
+archive_scope archive_enter(void) {
+    archive_scope scope = {.own = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0)};
+    if (scope.own != (locale_t)0)
+        scope.before = uselocale(scope.own);
+    return scope;
+}
+
+void archive_leave(archive_scope scope) {
+    if (scope.own == (locale_t)0)
+        return;
+    uselocale(scope.before);
+    freelocale(scope.own);
+}
+
+bool archive_fault(fault *f, struct archive *a, const char *what) {
+    int number = archive_errno(a);
+    const char *text = archive_error_string(a);
+    bool machine = number == ENOMEM || number == ENOSPC || number == EIO || number == EDQUOT || number == EFBIG || number == EACCES ||
+                   number == EROFS || number == ENAMETOOLONG || number == EMFILE;
+    return fault_set(f, machine ? FAULT_SYSTEM : FAULT_INPUT, "%s: %s", what, text != NULL ? text : "unknown error");
+}
+
+bool archive_fill(struct archive *a, void *buffer, size_t size, size_t *got, const char *name, fault *f) {
+    char *target = buffer;
+    *got = 0;
+    while (*got < size) {
+        la_ssize_t n = archive_read_data(a, target + *got, size - *got);
+        if (n == ARCHIVE_RETRY)
+            continue;
+        if (n < 0) { /* a warning here is a content whose checksum is wrong */
+            archive_fault(f, a, name);
+            return false;
+        }
+        if (n == 0)
+            break;
+        *got += (size_t)n;
+    }
+    return true;
+}

@@ -1,0 +1,24 @@
+/* tools/archive_io.h: what all uses of libarchive share: UTF-8 names whatever the user's locale, its errors as faults. */
+#ifndef TOOLS_ARCHIVE_IO_H
+#define TOOLS_ARCHIVE_IO_H
+
+#include <archive.h>
+#include <archive_entry.h>
+#include <locale.h>
+
+#include "fault.h"
+
+/* libarchive converts names by the thread's locale: these put C.UTF-8 in its place around its calls. */
+typedef struct archive_scope {
+    locale_t own, before;
+} archive_scope;
+archive_scope archive_enter(void);
+void archive_leave(archive_scope scope);
+
+/* FAULT_INPUT, or FAULT_SYSTEM where the cause is the machine; "what: libarchive's sentence". */
+bool archive_fault(fault *f, struct archive *a, const char *what);
+
+/* Fills `buffer` from the current entry as far as it goes: short only at the entry's end. */
+bool archive_fill(struct archive *a, void *buffer, size_t size, size_t *got, const char *name, fault *f);
+
+#endif

@@ -1,0 +1,18 @@
+/* tools/member_path.h: which names of files inside an archive or a model folder are fit to be written below a folder. */
+#ifndef TOOLS_MEMBER_PATH_H
+#define TOOLS_MEMBER_PATH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define MEMBER_PATH_MAX 4096
+
+bool text_is_utf8(const char *text, size_t length);
+
+/* `name` without "." components and superfluous slashes, malloc'ed into *clean ("" for the folder itself); NULL without memory. Otherwise
+ * false, *clean is NULL and *reason says what is wrong: an absolute path, "..", not UTF-8, too long. */
+bool member_path(const char *name, char **clean, const char **reason);
+
+bool ends_with(const char *text, const char *suffix);
+
+#endif
