@@ -185,7 +185,7 @@ static void check_extras(verification *v) {
             message_error("%s: %s: %s", v->input.name, subject, f.text);
             v->exit_code = EXIT_CODE_FAILURE;
         } else
-            warn(v, "SRC-9", subject, f.text);
+            warn(v, "ENC-7", subject, f.text);
     }
     size_t payload = side_files_payload(v->input.reader);
     for (size_t i = 0; i < v->kept; i++)
