@@ -13,7 +13,7 @@ from fractions import Fraction
 
 ROOT = pathlib.Path(sys.argv[1]).resolve()
 EXAMPLES = ROOT / "spec" / "examples"
-sys.path.insert(0, str(EXAMPLES))
+sys.path[:0] = [str(EXAMPLES), str(ROOT / "conformance" / "decoder")]
 sys.dont_write_bytecode = True
 
 import exact  # noqa: E402

@@ -4,7 +4,7 @@
     make_examples.py [FOLDER]     writes into FOLDER (default: where this script lies); the same bytes every time
 
 Standard library only and independent of libslm: the container is laid out here, field by field with a note for the dump; the arithmetic
-is exact.py, the checksums are xxh3.py.
+is exact.py, the checksums are the xxh3.py of the decoder in conformance/decoder/.
 """
 
 import pathlib
@@ -13,7 +13,9 @@ import sys
 import tarfile
 
 from exact import (NAMED, BitWriter, divisor, join_record, round_to, run_bytes, run_integers, scale_value)
-from xxh3 import xxh3_64
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "conformance" / "decoder"))
+from xxh3 import xxh3_64  # noqa: E402
 
 ALIGN_LOG2, CHUNK_LOG2 = 6, 12
 DTYPES = {"U8": (5, 8), "BF16": (15, 16), "F32": (18, 32), "I64": (21, 64)}
