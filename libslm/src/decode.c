@@ -76,12 +76,16 @@ slm_status slm_decoder_init(slm_decoder *decoder, const slm_coding *coding, cons
     state->divisor = p->norm == 1 ? (UINT32_C(1) << (p->W - 1)) - 1 : 1;
     state->stride = p->coding == SLM_CODING_BLOCK ? slm_profile_record_bits(p) : p->k;
     state->power_of_two = p->norm == 0 && slm_profile_integer_bits(p, coding->rotation) > 16;
-    for (unsigned i = 0; i < 6; i++)
-        for (unsigned j = 1; j < 16; j++) {
-            const unsigned bit = 4 * i + bits_top(j);
-            if (bit < p->K) /* the highest bit's share and that of the others */
-                state->jump[i][j] = slm_lfsr_advance(p->K, p->taps, UINT32_C(1) << bit, p->step) ^ state->jump[i][j & ~(1u << bits_top(j))];
+    state->nibbles = (p->K + 3u) / 4;
+    for (unsigned bit = 0; bit < p->K; bit++) { /* what has this bit as its highest: its share and that of the lower ones */
+        uint32_t(*const nibble)[4] = state->next[bit / 4], x = UINT32_C(1) << bit;
+        const unsigned top = 1u << bit % 4;
+        for (unsigned j = 0; j < 4; j++) {
+            x = slm_lfsr_advance(p->K, p->taps, x, p->step);
+            for (unsigned low = 0; low < top; low++)
+                nibble[top + low][j] = nibble[low][j] ^ x;
         }
+    }
     if (state->kernel->prepare != NULL)
         state->kernel->prepare(state);
     return SLM_OK;

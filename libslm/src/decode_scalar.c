@@ -9,75 +9,100 @@
 /* Weights are made in pieces of at most this many: a segment of a rotation, or any part of a run. */
 #define PIECE (1u << SLM_ROTATION_MAX)
 
-/* The register after `step` steps: the LFSR is linear, so each nibble of the state contributes its share. */
-static uint32_t jump(const decoder_state *state, uint32_t x) {
-    uint32_t y = 0;
-    for (unsigned i = 0; i < 6 && x != 0; i++, x >>= 4)
-        y ^= state->jump[i][x & 15];
-    return y;
+/* The first `count` entries of a seed, up to three more being written. The LFSR is linear: the next four states are the XOR of what
+ * each nibble of this one contributes to them. */
+static inline void entries(const decoder_state *state, unsigned nibbles, uint32_t seed, unsigned count, uint32_t *target) {
+    const unsigned shift = (unsigned)state->coding.profile.K - state->coding.profile.W;
+    for (unsigned n = 0; n < count; n += 4) {
+        uint32_t next[4] = {0, 0, 0, 0};
+        for (unsigned i = 0; i < nibbles; i++) {
+            const uint32_t *const share = state->next[i][seed >> (4 * i) & 15];
+            for (unsigned j = 0; j < 4; j++)
+                next[j] ^= share[j];
+        }
+        seed = next[3];
+        for (unsigned j = 0; j < 4; j++)
+            target[n + j] = next[j] >> shift;
+    }
 }
 
-/* Weights [from, to) of one block: the integers T_c. */
-static slm_status block_integers(const decoder_state *state, const uint8_t *codes, uint64_t block, unsigned from, unsigned to,
-                                 int64_t *target) {
+/* The integers T_c of weights [first, first + count) in block coding (rule [BLK-5]). P and nibbles are the profile's; they are
+ * parameters so that the compiler can make a copy for the usual ones. */
+static inline slm_status block_integers(const decoder_state *state, const uint8_t *codes, uint64_t first, uint64_t count, int64_t *target,
+                                        unsigned P, unsigned nibbles) {
     const slm_profile *p = &state->coding.profile;
-    uint64_t record = bits_get(codes + bits_byte(block, state->stride), bits_shift(block, state->stride), state->stride);
-    uint32_t x = (uint32_t)record & ((UINT32_C(1) << p->K) - 1);
-    if (x == 0)
-        return SLM_E_RECORD;
-    record >>= p->K;
-    const unsigned e = (unsigned)record & ((1u << p->E) - 1);
-    record >>= p->E;
-    int32_t q[SLM_P_MAX];
-    for (unsigned i = 0; i < p->P; i++, record >>= p->B)
-        q[i] = bits_signed((uint32_t)record & ((1u << p->B) - 1), p->B);
+    const unsigned C = p->C, stride = state->stride;
     const int32_t middle = (int32_t)(UINT32_C(1) << (p->W - 1));
-    for (unsigned c = 0; c < to; c++) {
-        int64_t sum = 0;
-        for (unsigned i = 0; i < p->P; i++) {
-            x = jump(state, x);
-            sum += (int64_t)q[i] * ((int32_t)(x >> (p->K - p->W)) - middle);
-        }
-        if (c >= from)
-            *target++ = sum * ((int64_t)1 << e);
-    }
-    return SLM_OK;
-}
-
-/* Weights [from, to) of one seed. */
-static slm_status trellis_integers(const decoder_state *state, const uint8_t *codes, uint64_t seed, unsigned from, unsigned to,
-                                   int64_t *target) {
-    const slm_profile *p = &state->coding.profile;
-    uint32_t x = (uint32_t)bits_get(codes + bits_byte(seed, state->stride), bits_shift(seed, state->stride), p->K);
-    const int32_t middle = p->P * (1 - (int32_t)(UINT32_C(1) << p->W));
-    for (unsigned c = 0; c < to; c++) {
-        int32_t sum = 0;
-        for (unsigned i = 0; i < p->P; i++) {
-            x = jump(state, x);
-            sum += (int32_t)(x >> (p->K - p->W));
-        }
-        if (c >= from)
-            *target++ = 2 * sum + middle;
-    }
-    return SLM_OK;
-}
-
-/* The integers T of weights [first, first + count). */
-static slm_status integers(const decoder_state *state, const uint8_t *codes, uint64_t first, uint64_t count, int64_t *target) {
-    const unsigned C = state->coding.profile.C;
-    const bool is_block = state->coding.profile.coding == SLM_CODING_BLOCK;
     uint64_t block = first / C;
-    unsigned from = (unsigned)(first % C);
-    while (count > 0) {
+    for (unsigned from = (unsigned)(first % C); count > 0; from = 0, block++) {
+        uint64_t record = bits_get(codes + bits_byte(block, stride), bits_shift(block, stride), stride);
+        const uint32_t seed = (uint32_t)record & ((UINT32_C(1) << p->K) - 1);
+        if (seed == 0)
+            return SLM_E_RECORD;
+        record >>= p->K;
+        const unsigned e = (unsigned)record & ((1u << p->E) - 1);
+        record >>= p->E;
+        int32_t q[SLM_P_MAX];
+        for (unsigned i = 0; i < P; i++, record >>= p->B)
+            q[i] = bits_signed((uint32_t)record & ((1u << p->B) - 1), p->B);
         const unsigned to = count < C - from ? from + (unsigned)count : C;
-        slm_status status = (is_block ? block_integers : trellis_integers)(state, codes, block, from, to, target);
-        if (status != SLM_OK)
-            return status;
-        target += to - from;
+        uint32_t v[SLM_C_MAX * SLM_P_MAX];
+        entries(state, nibbles, seed, to * P, v);
+        for (unsigned c = from; c < to; c++) {
+            int64_t sum = 0;
+            for (unsigned i = 0; i < P; i++)
+                sum += (int64_t)q[i] * ((int32_t)v[c * P + i] - middle);
+            *target++ = sum * ((int64_t)1 << e);
+        }
         count -= to - from;
-        from = 0;
-        block++;
     }
+    return SLM_OK;
+}
+
+/* The same in trellis coding (rule [TRE-4]). Each seed is the one before it, moved down by
+ * k bits, with k new ones above. */
+static inline void trellis_integers(const decoder_state *state, const uint8_t *codes, uint64_t first, uint64_t count, int64_t *target,
+                                    unsigned P, unsigned C, unsigned nibbles) {
+    const slm_profile *p = &state->coding.profile;
+    const unsigned K = p->K, k = p->k;
+    const int32_t middle = (int32_t)P * (1 - (int32_t)(UINT32_C(1) << p->W));
+    const uint64_t index = first / C;
+    const uint8_t *bytes = codes + bits_byte(index, k);
+    unsigned shift = bits_shift(index, k);
+    uint32_t seed = (uint32_t)bits_get(bytes, shift, K);
+    shift += K;
+    for (unsigned from = (unsigned)(first % C);; from = 0) {
+        const unsigned to = count < C - from ? from + (unsigned)count : C;
+        uint32_t v[SLM_C_MAX * SLM_P_MAX];
+        entries(state, nibbles, seed, to * P, v);
+        for (unsigned c = from; c < to; c++) {
+            int32_t sum = 0;
+            for (unsigned i = 0; i < P; i++)
+                sum += (int32_t)v[c * P + i];
+            *target++ = 2 * sum + middle;
+        }
+        count -= to - from;
+        if (count == 0)
+            return;
+        bytes += shift >> 3;
+        shift &= 7;
+        seed = seed >> k | (uint32_t)bits_get(bytes, shift, k) << (K - k);
+        shift += k;
+    }
+}
+
+static slm_status integers(const decoder_state *state, const uint8_t *codes, uint64_t first, uint64_t count, int64_t *target) {
+    const slm_profile *p = &state->coding.profile;
+    const unsigned P = p->P, nibbles = state->nibbles;
+    if (p->coding == SLM_CODING_BLOCK) {
+        if (P == 3 && nibbles == 4)
+            return block_integers(state, codes, first, count, target, 3, 4);
+        return block_integers(state, codes, first, count, target, P, nibbles);
+    }
+    if (P == 4 && p->C == 1 && nibbles == 4)
+        trellis_integers(state, codes, first, count, target, 4, 1, 4);
+    else
+        trellis_integers(state, codes, first, count, target, P, p->C, nibbles);
     return SLM_OK;
 }
 
@@ -129,17 +154,8 @@ slm_status slm_scalar_decode(const decoder_state *state, const uint8_t *codes, u
         slm_status status = next_piece(state, codes, first, count, &signs, piece, &skip, &length);
         if (status != SLM_OK)
             return status;
-        for (size_t i = 0; i < length; i++) {
-            const uint32_t bits = round_parts(piece[skip + i], parts, state->divisor, dtype);
-            if (dtype == SLM_F32) {
-                memcpy(out, &bits, 4);
-                out += 4;
-            } else {
-                const uint16_t low = (uint16_t)bits;
-                memcpy(out, &low, 2);
-                out += 2;
-            }
-        }
+        round_values(piece + skip, length, parts, state->divisor, dtype, out);
+        out += length * (slm_dtype_bits(dtype) / 8);
         first += length;
         count -= length;
     }

@@ -17,7 +17,7 @@
 #define SLM_HAVE_X86 0
 #endif
 
-#define SLM_KERNEL_STORE 1024 /* bytes a kernel has for what it prepares */
+#define SLM_KERNEL_STORE 384 /* bytes a kernel has for what it prepares */
 
 typedef enum slm_level { SLM_LEVEL_SCALAR, SLM_LEVEL_AVX2, SLM_LEVEL_AVX512 } slm_level; /* instruction sets, in order */
 
@@ -28,10 +28,11 @@ typedef struct decoder_state {
     slm_coding coding;
     const slm_kernel *kernel;
     uint64_t run_bytes;
-    uint32_t divisor;     /* of a value: 2^(W-1) - 1, or 1 */
-    unsigned stride;      /* bits from one record or seed to the next: R or k */
-    bool power_of_two;    /* scales must be powers of two */
-    uint32_t jump[6][16]; /* the state after `step` steps is the XOR of jump[i][nibble i of the state] */
+    uint32_t divisor;        /* of a value: 2^(W-1) - 1, or 1 */
+    unsigned stride;         /* bits from one record or seed to the next: R or k */
+    bool power_of_two;       /* scales must be powers of two */
+    unsigned nibbles;        /* of a register: ceil(K / 4) */
+    uint32_t next[6][16][4]; /* next[i][x][j]: what nibble i, being x, contributes to the state after (j + 1) * step steps */
     union {
         uint64_t align;
         unsigned char bytes[SLM_KERNEL_STORE];
