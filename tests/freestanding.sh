@@ -1,0 +1,50 @@
+#!/bin/sh
+# freestanding.sh: level 1 compiles by itself, with plain `cc -c` and freestanding for a microcontroller.
+# Arguments: the repository's root, the C compiler. Exit 77 (skipped) where there is no cross compiler.
+set -eu
+
+root=$1
+shift
+out=$(mktemp -d)
+trap 'rm -rf "$out"' EXIT
+
+# Level 1 as libslm/README.md lists it.
+files='cpu.c decode.c decode_scalar.c dtype.c lfsr.c profile.c rotation.c round.c status.c version.c'
+
+compile() {
+    for file in $files; do
+        "$@" -I"$root/libslm/include" -c "$root/libslm/src/$file" -o "$out/${file%.c}.o"
+    done
+}
+
+# Nothing but these headers of the language, and our own.
+for file in $files; do
+    if grep -hE '^#include <' "$root/libslm/src/$file" | grep -vE '<(stddef|stdint|stdbool|string|immintrin|cpuid)\.h>'; then
+        echo "$file includes more than level 1 may" >&2
+        exit 1
+    fi
+done
+
+compile "$@"
+compile "$@" -std=c11 -O2 -Wall -Wextra -Wconversion -pedantic -Werror
+
+# What is left undefined is the language's own: string.h, and the compiler's support routines.
+undefined=$(nm "$out"/*.o | awk '$1 == "U" { print $2 } $2 ~ /^[TDRBC]$/ { print "-" $3 }' | sort -u)
+for name in $undefined; do
+    case $name in
+    -* | memcpy | memset | memcmp | memmove | strcmp | strlen | _GLOBAL_OFFSET_TABLE_ | __stack_chk_fail | __*_chk) ;;
+    *)
+        if ! printf '%s\n' "$undefined" | grep -qxF -e "-$name"; then
+            echo "level 1 needs $name from elsewhere" >&2
+            exit 1
+        fi
+        ;;
+    esac
+done
+
+if ! command -v arm-none-eabi-gcc >/dev/null; then
+    echo 'no arm-none-eabi-gcc (Debian: gcc-arm-none-eabi): not checked for a microcontroller' >&2
+    exit 77
+fi
+compile arm-none-eabi-gcc -ffreestanding -mcpu=cortex-m4 -std=c11 -O2 -Wall -Wextra -Werror
+arm-none-eabi-size "$out"/*.o
