@@ -86,10 +86,10 @@ static void print_tensors(const info_view *view) {
             padded(p->name[0] != '\0' ? p->name : number, p->name[0] != '\0' ? strlen(p->name) : strlen(number), 10);
             printf("  %3u  %-9s", t->rotation, runs);
         }
-        printf("  %6.3f  %14s  %-6s", tensor_bits(t), human_count(&h, t->payload_size),
-               t->flags & SLM_TENSOR_HAS_ERROR ? human_error(&(human){0}, (double)t->error) : "-");
+        const char *error = t->flags & SLM_TENSOR_HAS_ERROR ? human_error(&(human){0}, (double)t->error) : "-";
+        printf("  %6.3f  %14s  %s", tensor_bits(t), human_count(&h, t->payload_size), error);
         if (detailed)
-            printf("  %" PRIu64, slm_reader_payload(reader, i)->offset);
+            printf("%*s%" PRIu64, 9 - (int)strlen(error), "", slm_reader_payload(reader, i)->offset);
         putchar('\n');
     }
 }
