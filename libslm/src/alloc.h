@@ -1,0 +1,23 @@
+/* The caller's allocator, or the C library's. A size of zero is never passed on for an allocation. */
+#ifndef SLM_SRC_ALLOC_H
+#define SLM_SRC_ALLOC_H
+
+#include "slm/file.h"
+
+/* A copy of *given, or the C library's allocator where given is NULL. */
+slm_allocator slmi_allocator(const slm_allocator *given);
+
+/* `count` elements of `size` bytes, or NULL where there is no memory or the product does not fit. */
+void *slmi_allocate(const slm_allocator *allocator, uint64_t count, size_t size);
+
+/* The same, zeroed. */
+void *slmi_allocate_zeroed(const slm_allocator *allocator, uint64_t count, size_t size);
+
+/* Makes room for `needed` elements in an array, doubling *capacity. Returns the array, which may have moved; NULL without memory, the
+ * array then being as it was. */
+void *slmi_reserve(const slm_allocator *allocator, void *array, size_t *capacity, size_t needed, size_t size);
+
+/* NULL is allowed. */
+void slmi_free(const slm_allocator *allocator, void *pointer);
+
+#endif
