@@ -4,6 +4,9 @@
  * description that is known to be sound; it costs time and memory linear in the index, never more than the file's size justifies.
  * Payload bytes are verified when they are read: each chunk (256 KiB by default) by its XXH3-64.
  *
+ * Where the bytes cannot change between calls, in memory and in a mapped file, a chunk found sound is not hashed again, so that
+ * reading many short rows costs one pass; positioned reads and callbacks hash whatever they read, each time.
+ *
  * Thread rule: an open reader does not change; any number of threads may use it, and a read_at callback must allow that.
  */
 #ifndef SLM_READER_H
@@ -68,6 +71,12 @@ SLM_API const slm_section *slm_reader_section(const slm_reader *reader, size_t i
 /* The tensor called name[0..length): logarithmic time. SLM_E_NOT_FOUND where there is none. */
 SLM_API slm_status slm_reader_find(const slm_reader *reader, const char *name, size_t length, size_t *index);
 
+/* The same for a metadata key. */
+SLM_API slm_status slm_reader_find_metadata(const slm_reader *reader, const char *key, size_t length, size_t *index);
+
+/* The first payload of a kind other than SLM_PAYLOAD_TENSOR, such as the side files. SLM_E_NOT_FOUND where there is none. */
+SLM_API slm_status slm_reader_find_payload(const slm_reader *reader, slm_payload_kind kind, size_t *index);
+
 /* The coding of a coded tensor, for use with level 1. SLM_E_ARGUMENT for a raw one. */
 SLM_API slm_status slm_reader_coding(const slm_reader *reader, size_t tensor, slm_coding *coding);
 
@@ -80,12 +89,15 @@ SLM_API slm_status slm_reader_scale(const slm_reader *reader, size_t tensor, uin
 
 /* Elements [first, first + count) of a tensor in row-major order, decoded to `dtype`: for a coded tensor SLM_F32, SLM_F16 or
  * SLM_BF16; for a raw one its own dtype, copied (where an element is less than a byte, first and count * bits must be whole bytes). The
- * target holds little-endian elements, as safetensors does. Memory used beside the target: at most one chunk and one run of codes. */
+ * target holds little-endian elements, as safetensors does. Memory used beside the target: none
+ * where the file lies in memory or is mapped; else at most two chunks and about a MiB of codes, from the reader's allocator, which is then
+ * called by every thread that decodes. */
 SLM_API slm_status slm_reader_decode(const slm_reader *reader, size_t tensor, uint64_t first, uint64_t count, slm_dtype dtype, void *target,
                                      slm_error *error);
 
-/* Checks one payload entirely: its checksums, its scales and records where it is a coded tensor's, and the zero padding behind it.
- * The first fault is reported with rule, tensor and offset. */
+/* Checks one payload entirely: its checksums, whatever the options say, its scales and records where it is a coded tensor's, and the
+ * zero padding behind it (and before it, for the first). All payloads together are the whole file. The first fault is reported with
+ * rule, tensor and offset. */
 SLM_API slm_status slm_reader_verify(const slm_reader *reader, size_t payload, slm_error *error);
 
 #ifdef __cplusplus
