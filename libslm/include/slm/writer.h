@@ -45,7 +45,8 @@ SLM_API slm_status slm_layout_add_source(slm_layout *layout, const char *name, s
 SLM_API slm_status slm_layout_add_metadata(slm_layout *layout, const char *key, size_t key_length, const char *value, size_t value_length,
                                            slm_error *error);
 
-/* Adds the side files: an archive of `size` bytes. *payload is its number, for slm_writer_write; valid once all tensors are added. */
+/* Adds the side files: an archive of `size` bytes. *payload is its number, for slm_writer_write. Comes after the last tensor: adding
+ * one later is SLM_E_STATE. */
 SLM_API slm_status slm_layout_add_side_files(slm_layout *layout, uint64_t size, size_t *payload, slm_error *error);
 
 /* The size the file will have, or 0 where the layout exceeds a limit. */
@@ -73,7 +74,9 @@ SLM_API const char *slm_file_temporary(const slm_file *file);         /* the tem
 SLM_API slm_status slm_file_commit(slm_file *file, slm_error *error); /* frees file, also on failure */
 SLM_API void slm_file_abort(slm_file *file);                          /* frees file; NULL is allowed */
 
-/* ---- Writer. Thread rule: the write and set functions may be called from many threads at once; finish and free from one. ---- */
+/* ---- Writer. Thread rule: the write and set functions may be called from many threads at once; finish and free from one, when the
+ * others are done. The allocator is called by one thread at a time. Memory: 8 bytes a chunk, and some for each gap in what was written.
+ * ---- */
 
 typedef struct slm_writer slm_writer;
 
@@ -81,11 +84,14 @@ typedef struct slm_writer slm_writer;
  * the layout breaks a rule of the format (such as two tensors of one name). */
 SLM_API slm_status slm_writer_create(slm_writer **writer, slm_layout *layout, const slm_sink *sink, slm_error *error);
 
-/* Writes payload bytes [offset, offset + size). Every byte of every payload is written exactly once, in any order; a byte written
- * twice is SLM_E_STATE. Zero padding between scales and codes is the writer's own. */
+/* Writes payload bytes [offset, offset + size) as they are. Every byte of every payload is written exactly once, in any order; a byte
+ * written twice is SLM_E_STATE. For a coded tensor's payload that is its scales, zeros to codes_offset, and its codes, which nobody
+ * checks here: slm_writer_write_scales and slm_writer_write_codes are the usual way. After a failure of the sink the call may be
+ * repeated. */
 SLM_API slm_status slm_writer_write(slm_writer *writer, size_t payload, uint64_t offset, uint64_t size, const void *data, slm_error *error);
 
-/* Scales [first, first + count) of a coded tensor, bfloat16 bits in the machine's byte order; checked. */
+/* Scales [first, first + count) of a coded tensor, bfloat16 bits in the machine's byte order; checked. The zero padding between scales
+ * and codes is written along with the last scale. */
 SLM_API slm_status slm_writer_write_scales(slm_writer *writer, size_t tensor, uint64_t first, size_t count, const uint16_t *scales,
                                            slm_error *error);
 
