@@ -1,0 +1,259 @@
+-- slm_pkg: constants and elaboration-time functions shared by the decoder core.
+--
+-- The LFSR is linear over GF(2), so every bit of every entry is an XOR of seed bits. The functions here work out which, at elaboration;
+-- nothing in the hardware ever steps a register. A seed's stream is its K bits (bit 0 first) and then the feedback bits, so that the
+-- state after t steps is stream bits t .. t+K-1, and entry n is stream bits (n+1)*step + K-W .. (n+1)*step + K-1.
+library ieee;
+use ieee.std_logic_1164.all;
+use ieee.numeric_std.all;
+
+package slm_pkg is
+  -- Output types (generic OUTPUT of the decoders).
+  constant SLM_INT  : natural := 0; -- the exact integers T
+  constant SLM_F16  : natural := 1; -- IEEE binary16
+  constant SLM_BF16 : natural := 2; -- bfloat16
+  constant SLM_F32  : natural := 3; -- IEEE binary32
+
+  -- A row says which bits are XORed: bits 23..0 are seed bits, bits 47..24 are prefix bits (slm_stream_rows).
+  subtype slm_row is std_logic_vector(47 downto 0);
+  type slm_row_array is array (natural range <>) of slm_row;
+
+  function slm_clog2(n : positive) return natural;          -- ceil(log2(n))
+  function slm_max(a, b : integer) return integer;
+  function slm_min(a, b : integer) return integer;
+  function slm_if(condition : boolean; a, b : integer) return integer;
+
+  -- The paper's Table 6 as masks, bit j set where alpha_j = 1.
+  function slm_table6(K : positive) return natural;
+
+  -- Highest tap, and the highest but one (0 where there is only tap 0).
+  function slm_top_tap(K, TAPS : positive) return natural;
+  function slm_next_tap(K, TAPS : positive) return natural;
+
+  -- Rows of stream bits 0 .. COUNT-1. With SHARE, a row may use prefix bits: prefix bit m is the XOR of the stream bits m+j over all
+  -- taps j but the highest; a prefix that lies within a window is the same signal for every window that holds it, so neighbours share.
+  function slm_stream_rows(K, TAPS, COUNT : positive; SHARE : boolean) return slm_row_array;
+
+  -- XOR of the bits of v that mask selects.
+  function slm_xor(v, mask : std_logic_vector) return std_logic;
+
+  -- Significand bits without the hidden one, exponent bits, least normal exponent and width of an output type.
+  function slm_mantissa_bits(OUTPUT : natural) return natural;
+  function slm_exponent_bits(OUTPUT : natural) return natural;
+  function slm_emin(OUTPUT : natural) return integer;
+  function slm_output_width(OUTPUT, INTEGER_WIDTH : natural) return natural;
+
+  -- Width of a signed integer T: trellis coding, and block coding before and after the shift by the exponent code.
+  function slm_trellis_width(W, P : positive) return positive;
+  function slm_sum_width(W, B, P : positive) return positive;
+
+  -- Bits that a converter puts above an integer so that a scale below the output's range needs no second shifter (slm_to_float).
+  function slm_headroom(OUTPUT, N, DIVIDE : natural) return natural;
+  -- Width of the `cap` port, and the largest cap that differs from any larger one.
+  function slm_cap_max(OUTPUT, N, DIVIDE : natural) return natural;
+  function slm_cap_width(OUTPUT, N, DIVIDE : natural) return positive;
+  -- Clocks through slm_to_float.
+  function slm_float_latency(DIVIDE : natural) return positive;
+end package;
+
+package body slm_pkg is
+  function slm_clog2(n : positive) return natural is
+    variable r : natural := 0;
+    variable x : positive := 1;
+  begin
+    while x < n loop
+      x := x * 2;
+      r := r + 1;
+    end loop;
+    return r;
+  end function;
+
+  function slm_max(a, b : integer) return integer is
+  begin
+    if a > b then
+      return a;
+    end if;
+    return b;
+  end function;
+
+  function slm_min(a, b : integer) return integer is
+  begin
+    if a < b then
+      return a;
+    end if;
+    return b;
+  end function;
+
+  function slm_if(condition : boolean; a, b : integer) return integer is
+  begin
+    if condition then
+      return a;
+    end if;
+    return b;
+  end function;
+
+  type natural_array is array (natural range <>) of natural;
+  constant TABLE6 : natural_array(2 to 24) := (3, 3, 3, 5, 3, 3, 29, 17, 9, 5, 263, 39, 4103, 3, 4107, 9, 129, 39, 9, 5, 3, 33, 135);
+
+  function slm_table6(K : positive) return natural is
+  begin
+    return TABLE6(K);
+  end function;
+
+  function slm_top_tap(K, TAPS : positive) return natural is
+    constant mask : std_logic_vector(23 downto 0) := std_logic_vector(to_unsigned(TAPS, 24));
+    variable r : natural := 0;
+  begin
+    for j in 0 to K - 1 loop
+      if mask(j) = '1' then
+        r := j;
+      end if;
+    end loop;
+    return r;
+  end function;
+
+  function slm_next_tap(K, TAPS : positive) return natural is
+    constant mask : std_logic_vector(23 downto 0) := std_logic_vector(to_unsigned(TAPS, 24));
+    constant top  : natural := slm_top_tap(K, TAPS);
+    variable r : natural := 0;
+  begin
+    for j in 0 to K - 1 loop
+      if mask(j) = '1' and j < top then
+        r := j;
+      end if;
+    end loop;
+    return r;
+  end function;
+
+  function weight(row : slm_row) return natural is
+    variable r : natural := 0;
+  begin
+    for i in row'range loop
+      if row(i) = '1' then
+        r := r + 1;
+      end if;
+    end loop;
+    return r;
+  end function;
+
+  function slm_stream_rows(K, TAPS, COUNT : positive; SHARE : boolean) return slm_row_array is
+    constant mask   : std_logic_vector(23 downto 0) := std_logic_vector(to_unsigned(TAPS, 24));
+    constant top    : natural := slm_top_tap(K, TAPS);
+    constant second : natural := slm_next_tap(K, TAPS);
+    variable plain  : slm_row_array(0 to COUNT - 1);
+    variable short  : slm_row_array(0 to COUNT - 1);
+    variable result : slm_row_array(0 to COUNT - 1);
+  begin
+    for n in 0 to COUNT - 1 loop
+      plain(n) := (others => '0');
+      short(n) := (others => '0');
+      if n < K then
+        plain(n)(n) := '1';
+        short(n)(n) := '1';
+      else
+        for j in 0 to K - 1 loop
+          if mask(j) = '1' then
+            plain(n) := plain(n) xor plain(n - K + j);
+            short(n) := short(n) xor short(n - K + j);
+          end if;
+        end loop;
+        if n - K + second <= K - 1 then
+          short(n) := short(n - K + top);
+          short(n)(24 + n - K) := not short(n)(24 + n - K);
+        end if;
+      end if;
+      if SHARE and weight(short(n)) < weight(plain(n)) then
+        result(n) := short(n);
+      else
+        result(n) := plain(n);
+      end if;
+    end loop;
+    return result;
+  end function;
+
+  function slm_xor(v, mask : std_logic_vector) return std_logic is
+    variable r : std_logic := '0';
+  begin
+    for i in 0 to v'length - 1 loop
+      if mask(mask'low + i) = '1' then
+        r := r xor v(v'low + i);
+      end if;
+    end loop;
+    return r;
+  end function;
+
+  function slm_mantissa_bits(OUTPUT : natural) return natural is
+  begin
+    if OUTPUT = SLM_F16 then
+      return 10;
+    elsif OUTPUT = SLM_BF16 then
+      return 7;
+    end if;
+    return 23;
+  end function;
+
+  function slm_exponent_bits(OUTPUT : natural) return natural is
+  begin
+    if OUTPUT = SLM_F16 then
+      return 5;
+    end if;
+    return 8;
+  end function;
+
+  function slm_emin(OUTPUT : natural) return integer is
+  begin
+    if OUTPUT = SLM_F16 then
+      return -14;
+    end if;
+    return -126;
+  end function;
+
+  function slm_output_width(OUTPUT, INTEGER_WIDTH : natural) return natural is
+  begin
+    if OUTPUT = SLM_INT then
+      return INTEGER_WIDTH;
+    end if;
+    return 1 + slm_exponent_bits(OUTPUT) + slm_mantissa_bits(OUTPUT);
+  end function;
+
+  function slm_trellis_width(W, P : positive) return positive is
+  begin
+    return W + slm_clog2(P) + 1;
+  end function;
+
+  function slm_sum_width(W, B, P : positive) return positive is
+  begin
+    -- |sum| <= P * 2^(W+B-2), and +P * 2^(W+B-2) can be reached: one bit more where P is a power of two.
+    if 2 ** slm_clog2(P) = P then
+      return W + B + slm_clog2(P);
+    end if;
+    return W + B - 1 + slm_clog2(P);
+  end function;
+
+  function slm_headroom(OUTPUT, N, DIVIDE : natural) return natural is
+  begin
+    if OUTPUT = SLM_F16 then
+      return 13;
+    end if;
+    -- the least scale is 2^-133: how far below 2^emin the top bit of an N-bit integer can lie
+    return slm_max(0, 8 + DIVIDE - N);
+  end function;
+
+  function slm_cap_max(OUTPUT, N, DIVIDE : natural) return natural is
+  begin
+    return N + slm_headroom(OUTPUT, N, DIVIDE) + 2 ** slm_exponent_bits(OUTPUT);
+  end function;
+
+  function slm_cap_width(OUTPUT, N, DIVIDE : natural) return positive is
+  begin
+    return slm_clog2(slm_cap_max(OUTPUT, N, DIVIDE) + 1);
+  end function;
+
+  function slm_float_latency(DIVIDE : natural) return positive is
+  begin
+    if DIVIDE > 0 then
+      return 4;
+    end if;
+    return 3;
+  end function;
+end package body;

@@ -1,0 +1,273 @@
+-- slm_to_float: value * 2^X (over 2^DIVIDE - 1 where DIVIDE is not 0), rounded once, ties to even, subnormals kept, overflow to infinity,
+-- 0 to +0. X comes as slm_scale's `cap` and `stop`, beside the value.
+--
+-- Without division no absolute value is taken: the two's-complement value is shifted, its bits XORed with the sign, and the +1 that a
+-- negative number lacks then is folded into the rounding. A shift stops at `stop`, the place where the output becomes subnormal; the
+-- headroom above the value lets the same shifter serve scales far below the output's range.
+-- Latency: slm_float_latency(DIVIDE) clocks.
+library ieee;
+use ieee.std_logic_1164.all;
+use ieee.numeric_std.all;
+use work.slm_pkg.all;
+
+entity slm_to_float is
+  generic (
+    IN_W   : positive := 7; -- a signed value: N = IN_W - 1 magnitude bits
+    OUTPUT : natural range 1 to 3 := SLM_F16;
+    DIVIDE : natural := 0   -- 0, or n >= 2: divide by 2^n - 1
+  );
+  port (
+    clk    : in  std_logic;
+    ce     : in  std_logic_vector(slm_float_latency(DIVIDE) - 1 downto 0);
+    value  : in  std_logic_vector(IN_W - 1 downto 0);
+    cap    : in  std_logic_vector(slm_cap_width(OUTPUT, IN_W - 1, DIVIDE) - 1 downto 0);
+    stop   : in  std_logic_vector(IN_W - 2 + slm_headroom(OUTPUT, IN_W - 1, DIVIDE) downto 0);
+    result : out std_logic_vector(slm_output_width(OUTPUT, 0) - 1 downto 0)
+  );
+end entity;
+
+architecture rtl of slm_to_float is
+  constant N    : positive := IN_W - 1;
+  constant NB   : positive := N + slm_headroom(OUTPUT, N, DIVIDE);
+  constant MAN  : positive := slm_mantissa_bits(OUTPUT);
+  constant EB   : positive := slm_exponent_bits(OUTPUT);
+  constant CW   : positive := slm_cap_width(OUTPUT, N, DIVIDE);
+  constant SHW  : positive := slm_clog2(NB + 1);
+  constant LAST : positive := slm_float_latency(DIVIDE) - 1;
+  -- Width of the shifted value: room for hidden bit, mantissa, guard and one bit to be sticky.
+  constant MW   : positive := slm_max(NB, MAN + 3);
+
+  -- Leading zeros of v, v'length if there is no one: a tree of (any, count) pairs over v padded with ones to a power of two.
+  function leading_zeros(v : std_logic_vector(NB - 1 downto 0)) return unsigned is
+    constant L   : positive := SHW;
+    variable any : std_logic_vector(2 ** L - 1 downto 0);
+    type counts is array (0 to 2 ** L - 1) of unsigned(L - 1 downto 0);
+    variable c   : counts;
+  begin
+    any := (others => '1');
+    any(2 ** L - 1 downto 2 ** L - NB) := v;
+    for i in counts'range loop
+      c(i) := (others => '0');
+    end loop;
+    for lvl in 0 to L - 1 loop
+      for i in 0 to 2 ** (L - 1 - lvl) - 1 loop
+        if any(2 * i + 1) = '1' then
+          c(i) := c(2 * i + 1);
+        else
+          c(i) := c(2 * i);
+          c(i)(lvl) := '1';
+        end if;
+        any(i) := any(2 * i + 1) or any(2 * i);
+      end loop;
+    end loop;
+    return c(0);
+  end function;
+
+  signal value_0   : std_logic_vector(N - 1 downto 0);
+  signal sign_0    : std_logic;
+  signal shift_0   : unsigned(SHW - 1 downto 0);
+  signal room_0    : unsigned(CW - 1 downto 0); -- cap - shift: the exponent field less one, if the result is normal
+  signal rounded_d : std_logic_vector(MAN + EB downto 0);
+  signal field     : unsigned(EB - 1 downto 0);
+  signal fraction  : std_logic_vector(MAN - 1 downto 0);
+  signal up        : std_logic;
+  signal negative  : std_logic;
+  signal infinite  : std_logic;
+
+  -- The exponent field of room + extra, and whether that is past the largest finite one.
+  function too_large(room : unsigned(CW - 1 downto 0); extra : natural) return std_logic is
+  begin
+    if room >= 2 ** EB - 1 - extra then
+      return '1';
+    end if;
+    return '0';
+  end function;
+begin
+  -- Stage 0: how far to shift.
+  process (clk)
+    variable magnitude : std_logic_vector(NB - 1 downto 0);
+    variable shift     : unsigned(SHW - 1 downto 0);
+  begin
+    if rising_edge(clk) then
+      if ce(0) = '1' then
+        magnitude := (others => '0');
+        for i in 0 to N - 1 loop
+          magnitude(i) := value(i) xor value(IN_W - 1);
+        end loop;
+        shift   := leading_zeros(magnitude or stop);
+        value_0 <= value(N - 1 downto 0);
+        sign_0  <= value(IN_W - 1);
+        shift_0 <= shift;
+        room_0  <= unsigned(cap) - shift;
+      end if;
+    end if;
+  end process;
+
+  exact : if DIVIDE = 0 generate
+    signal top_1    : std_logic_vector(MAN + 1 downto 0); -- hidden bit, mantissa, guard: as shifted, before the XOR with the sign
+    signal rest_1   : std_logic;
+    signal sign_1   : std_logic;
+    signal normal_1 : std_logic;
+    signal room_1   : unsigned(CW - 1 downto 0);
+  begin
+    -- Stage 1: the shift. Zeros come in below; the XOR makes them ones for a negative number, whose missing +1 turns them into zeros.
+    process (clk)
+      variable wide : unsigned(MW - 1 downto 0);
+      variable rest : std_logic;
+    begin
+      if rising_edge(clk) then
+        if ce(1) = '1' then
+          wide := (others => '0');
+          wide(MW - 1 downto MW - NB) := (others => sign_0);
+          wide(MW - NB + N - 1 downto MW - NB) := unsigned(value_0);
+          wide := shift_left(wide, to_integer(shift_0));
+          rest := '0';
+          for i in 0 to MW - MAN - 3 loop
+            rest := rest or wide(i);
+          end loop;
+          top_1  <= std_logic_vector(wide(MW - 1 downto MW - MAN - 2));
+          rest_1 <= rest;
+          sign_1 <= sign_0;
+          room_1 <= room_0;
+        end if;
+      end if;
+    end process;
+
+    normal_1 <= top_1(MAN + 1) xor sign_1;
+    field    <= (others => '0') when normal_1 = '0' else room_1(EB - 1 downto 0) + 1;
+    infinite <= normal_1 and too_large(room_1, 1);
+    negative <= sign_1;
+    xor_sign : for i in 0 to MAN - 1 generate
+      fraction(i) <= top_1(i + 1) xor sign_1;
+    end generate;
+    -- Positive: guard and (odd or rest). Negative, in the XORed bits: guard, or (odd and all ones below), for the number is one larger.
+    up <= (top_1(0) and (fraction(0) or rest_1)) when sign_1 = '0' else ((not top_1(0)) or (fraction(0) and not rest_1));
+  end generate;
+
+  divided : if DIVIDE > 0 generate
+    -- quotient = magnitude * 2^KUP / (2^DIVIDE - 1) has MAN + 1 fraction bits: mantissa and guard.
+    constant KUP : integer  := MAN + 1 - (MW - 1) + DIVIDE;
+    constant KDN : natural  := slm_max(0, -KUP);
+    constant QW  : positive := MAN + 3;
+    constant XW  : positive := MW + 1 + slm_max(0, KUP);          -- the dividend before low bits are dropped
+    constant DW  : positive := ((XW + DIVIDE - 1) / DIVIDE + 1) * DIVIDE; -- padded to whole digits
+    signal magnitude_1 : std_logic_vector(MW downto 0);
+    signal sign_1, sign_2, sticky_2 : std_logic;
+    signal room_1, room_2 : unsigned(CW - 1 downto 0);
+    signal quotient_2  : unsigned(QW - 1 downto 0);
+  begin
+    -- Stage 1: the shift, and the absolute value.
+    process (clk)
+      variable wide : unsigned(MW - 1 downto 0);
+      variable flip : unsigned(MW downto 0);
+    begin
+      if rising_edge(clk) then
+        if ce(1) = '1' then
+          wide := (others => '0');
+          wide(MW - 1 downto MW - NB) := (others => sign_0);
+          wide(MW - NB + N - 1 downto MW - NB) := unsigned(value_0);
+          wide := shift_left(wide, to_integer(shift_0));
+          flip := (others => '0');
+          for i in 0 to MW - 1 loop
+            flip(i) := wide(i) xor sign_0;
+          end loop;
+          if sign_0 = '1' then
+            flip := flip + 1;
+          end if;
+          magnitude_1 <= std_logic_vector(flip);
+          sign_1 <= sign_0;
+          room_1 <= room_0;
+        end if;
+      end if;
+    end process;
+
+    -- Stage 2: the division. x = high * 2^d + low = high * (2^d - 1) + (high + low): add high to the quotient, go on with high + low.
+    process (clk)
+      variable x, q, high, low : unsigned(DW - 1 downto 0);
+      variable dropped, ones   : std_logic;
+    begin
+      if rising_edge(clk) then
+        if ce(2) = '1' then
+          x := (others => '0');
+          x(XW - 1 downto XW - 1 - MW) := unsigned(magnitude_1);
+          dropped := '0';
+          for i in 0 to KDN - 1 loop
+            dropped := dropped or x(i);
+          end loop;
+          x := shift_right(x, KDN);
+          q := (others => '0');
+          for digit in 1 to DW / DIVIDE loop
+            high := (others => '0');
+            high(DW - DIVIDE - 1 downto 0) := x(DW - 1 downto DIVIDE);
+            low := (others => '0');
+            low(DIVIDE - 1 downto 0) := x(DIVIDE - 1 downto 0);
+            q := q + high;
+            x := high + low;
+          end loop;
+          -- What is left lies in 0 .. 2^d - 1, and all ones is once the divisor.
+          ones := '1';
+          for i in 0 to DIVIDE - 1 loop
+            ones := ones and x(i);
+          end loop;
+          if ones = '1' then
+            q := q + 1;
+            x := (others => '0');
+          end if;
+          if x /= 0 then
+            dropped := '1';
+          end if;
+          quotient_2 <= q(QW - 1 downto 0);
+          sticky_2   <= dropped;
+          sign_2     <= sign_1;
+          room_2     <= room_1;
+        end if;
+      end if;
+    end process;
+
+    -- The division may carry the number into the next binade: one place less for the mantissa then.
+    process (all)
+    begin
+      negative <= sign_2;
+      if quotient_2(QW - 1) = '1' then
+        field    <= room_2(EB - 1 downto 0) + 2;
+        infinite <= too_large(room_2, 2);
+        fraction <= std_logic_vector(quotient_2(MAN + 1 downto 2));
+        up       <= quotient_2(1) and (quotient_2(2) or quotient_2(0) or sticky_2);
+      else
+        if quotient_2(QW - 2) = '1' then
+          field    <= room_2(EB - 1 downto 0) + 1;
+          infinite <= too_large(room_2, 1);
+        else
+          field    <= (others => '0');
+          infinite <= '0';
+        end if;
+        fraction <= std_logic_vector(quotient_2(MAN downto 1));
+        up       <= quotient_2(0) and (quotient_2(1) or sticky_2);
+      end if;
+    end process;
+  end generate;
+
+  -- Last stage: round and pack; a carry out of the mantissa is the exponent's, up to infinity.
+  process (all)
+    variable increment : unsigned(EB + MAN - 1 downto 0);
+  begin
+    increment    := (others => '0');
+    increment(0) := up;
+    rounded_d(MAN + EB) <= negative;
+    if infinite = '1' then
+      rounded_d(MAN + EB - 1 downto MAN) <= (others => '1');
+      rounded_d(MAN - 1 downto 0) <= (others => '0');
+    else
+      rounded_d(MAN + EB - 1 downto 0) <= std_logic_vector((field & unsigned(fraction)) + increment);
+    end if;
+  end process;
+
+  process (clk)
+  begin
+    if rising_edge(clk) then
+      if ce(LAST) = '1' then
+        result <= rounded_d;
+      end if;
+    end if;
+  end process;
+end architecture;

@@ -1,0 +1,134 @@
+-- slm_trellis_lanes: GROUPS overlapping seeds of a trellis stream to GROUPS*C integers T, every clock. The arithmetic alone: no handshake
+-- (ce(i) loads stage i) and no memory of the stream, see slm_trellis_decoder.
+--
+-- T = sum over p of (2*v_p + 1 - 2^W). An entry's mirror is its complement: with half of the entries added as they are (A) and the other
+-- half complemented (B), T = 2*(A - B) for even P; for odd P one entry is left over, and T = 2*(A - B) + 1 once B holds the constant
+-- 2^(W-1) in that entry's place. Complementing an XOR is free, so no constant is left to add.
+-- Latency: max(clog2(P), 1) + 1 clocks: the window and its shared prefixes, the sums, the difference.
+library ieee;
+use ieee.std_logic_1164.all;
+use ieee.numeric_std.all;
+use work.slm_pkg.all;
+
+entity slm_trellis_lanes is
+  generic (
+    K       : positive := 16;
+    TAPS    : positive := 4107;
+    STEP    : positive := 5;
+    W       : positive := 4;
+    P       : positive := 4;
+    C       : positive := 1;
+    ADVANCE : positive := 4;  -- the profile's k: new bits a seed
+    GROUPS  : positive := 128 -- seeds a clock
+  );
+  port (
+    clk      : in  std_logic;
+    ce       : in  std_logic_vector(slm_max(slm_clog2(P), 1) downto 0);
+    window   : in  std_logic_vector((GROUPS - 1) * ADVANCE + K - 1 downto 0);
+    integers : out std_logic_vector(GROUPS * C * slm_trellis_width(W, P) - 1 downto 0)
+  );
+end entity;
+
+architecture rtl of slm_trellis_lanes is
+  constant BITS     : positive := (GROUPS - 1) * ADVANCE + K;
+  constant TW       : positive := slm_trellis_width(W, P);
+  constant COUNT    : positive := C * P * STEP + K;
+  constant ROWS     : slm_row_array(0 to COUNT - 1) := slm_stream_rows(K, TAPS, COUNT, true);
+  constant TAP_MASK : std_logic_vector(23 downto 0) := std_logic_vector(to_unsigned(TAPS, 24));
+  constant SECOND   : natural := slm_next_tap(K, TAPS);
+  constant PLAIN    : positive := (P + 1) / 2;
+  constant MIRROR   : natural  := P / 2;
+  constant LEVELS   : natural  := slm_clog2(PLAIN);
+  constant N        : positive := 2 ** LEVELS; -- inputs of each tree
+  constant SW       : positive := W + LEVELS;
+  constant LAST     : positive := LEVELS + 1; -- the stage of the difference
+
+  signal window_q : std_logic_vector(BITS - 1 downto 0);
+  signal prefix_d : std_logic_vector(BITS - 1 downto 0);
+  signal prefix_q : std_logic_vector(BITS - 1 downto 0);
+  signal tree_ce  : std_logic_vector(slm_max(LEVELS, 1) - 1 downto 0);
+begin
+  tree_ce <= ce(tree_ce'high + 1 downto 1);
+
+  -- Prefix m: the XOR of the taps but the highest at stream position m. Near the end some would need bits beyond it; no row uses those.
+  prefixes : for m in 0 to BITS - 1 generate
+    inside : if m + SECOND <= BITS - 1 generate
+      prefix_d(m) <= slm_xor(window(m + SECOND downto m), TAP_MASK(SECOND downto 0));
+    end generate;
+    outside : if m + SECOND > BITS - 1 generate
+      prefix_d(m) <= '0';
+    end generate;
+  end generate;
+
+  process (clk)
+  begin
+    if rising_edge(clk) then
+      if ce(0) = '1' then
+        window_q <= window;
+        prefix_q <= prefix_d;
+      end if;
+    end if;
+  end process;
+
+  groups_of_stream : for g in 0 to GROUPS - 1 generate
+    constant LO : natural := g * ADVANCE;
+  begin
+    weights : for i in 0 to C - 1 generate
+      signal a_terms, b_terms : std_logic_vector(N * W - 1 downto 0);
+      signal a, b             : std_logic_vector(SW - 1 downto 0);
+      signal t                : std_logic_vector(TW - 1 downto 0);
+    begin
+      entries : for e in 0 to N - 1 generate
+        entry_bits : for n_bit in 0 to W - 1 generate
+          constant Q    : natural := e * W + n_bit;
+          constant ROW_A : natural := slm_min((i * P + e + 1) * STEP + K - W + n_bit, COUNT - 1);
+          constant ROW_B : natural := slm_min((i * P + PLAIN + e + 1) * STEP + K - W + n_bit, COUNT - 1);
+        begin
+          a_entry : if e < PLAIN generate
+            a_terms(Q) <= slm_xor(window_q(LO + K - 1 downto LO), ROWS(ROW_A)(K - 1 downto 0))
+                          xor slm_xor(prefix_q(LO + K - 1 downto LO), ROWS(ROW_A)(24 + K - 1 downto 24));
+          end generate;
+          a_none : if e >= PLAIN generate
+            a_terms(Q) <= '0';
+          end generate;
+          b_entry : if e < MIRROR generate
+            b_terms(Q) <= not (slm_xor(window_q(LO + K - 1 downto LO), ROWS(ROW_B)(K - 1 downto 0))
+                               xor slm_xor(prefix_q(LO + K - 1 downto LO), ROWS(ROW_B)(24 + K - 1 downto 24)));
+          end generate;
+          b_middle : if e = MIRROR and PLAIN > MIRROR and n_bit = W - 1 generate
+            b_terms(Q) <= '1';
+          end generate;
+          b_none : if e > MIRROR or (e = MIRROR and (PLAIN = MIRROR or n_bit < W - 1)) generate
+            b_terms(Q) <= '0';
+          end generate;
+        end generate;
+      end generate;
+
+      tree_a : entity work.slm_adder_tree
+        generic map (N => N, W => W)
+        port map (clk => clk, ce => tree_ce, terms => a_terms, result => a);
+      tree_b : entity work.slm_adder_tree
+        generic map (N => N, W => W)
+        port map (clk => clk, ce => tree_ce, terms => b_terms, result => b);
+
+      even : if PLAIN = MIRROR generate
+        t(0) <= '0';
+      end generate;
+      odd : if PLAIN > MIRROR generate
+        t(0) <= '1';
+      end generate;
+      process (clk)
+        variable difference : unsigned(SW downto 0);
+      begin
+        if rising_edge(clk) then
+          if ce(LAST) = '1' then
+            difference := unsigned('0' & a) - unsigned('0' & b);
+            t(TW - 1 downto 1) <= std_logic_vector(difference(TW - 2 downto 0)); -- SW + 1 = TW - 1 bits, one less for P = 1
+          end if;
+        end if;
+      end process;
+
+      integers((g * C + i + 1) * TW - 1 downto (g * C + i) * TW) <= t;
+    end generate;
+  end generate;
+end architecture;
