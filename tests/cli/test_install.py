@@ -55,7 +55,7 @@ class Installed(harness.Case):
         subprocess.run(command + ["install", "-C", BUILD, "--no-rebuild", "--destdir", cls.destination], check=True,
                        stdout=subprocess.DEVNULL)
         [cls.pc] = [os.path.join(at, "slm.pc") for at, _, names in os.walk(cls.destination) if "slm.pc" in names]
-        prefix = re.search(r"(?m)^prefix=(.*)$", open(cls.pc).read()).group(1)
+        prefix = re.search(r"(?m)^prefix=(.*)$", harness.read_file(cls.pc).decode()).group(1)
         cls.prefix = cls.destination + prefix
 
     def pkg_config(self, *args):
@@ -115,7 +115,7 @@ class Installed(harness.Case):
         folder, headers = self.public_headers()
         declared = set()
         for header in headers:
-            text = re.sub(r"/\*.*?\*/", " ", open(os.path.join(folder, header)).read(), flags=re.S)
+            text = re.sub(r"/\*.*?\*/", " ", harness.read_file(os.path.join(folder, header)).decode(), flags=re.S)
             declared |= set(re.findall(r"SLM_API\b[^;{]*?\b(slm_\w+)\s*\(", text))
         self.assertIn("slm_decode_run", declared)
         library = os.path.join(self.lib_folder(), "libslm.so")

@@ -1,0 +1,139 @@
+/* tests/test_tool_parts.c: the small parts of the command: escaping, numbers for people, patterns, polynomials, comparing. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "compare.h"
+#include "exit_code.h"
+#include "glob.h"
+#include "human.h"
+#include "tensor_text.h"
+#include "text.h"
+
+static void check_escaped(const char *bytes, size_t length, const char *expected, size_t columns) {
+    char *text = text_escaped(bytes, length);
+    assert_non_null(text);
+    assert_string_equal(text, expected);
+    free(text);
+    assert_int_equal(text_escaped_width(bytes, length), columns);
+}
+
+static void escaping(void **state) {
+    (void)state;
+    check_escaped("", 0, "", 0);
+    check_escaped("plain \\ text", 12, "plain \\ text", 12);
+    check_escaped("a\nb\tc\rd\0e", 9, "a\\nb\\tc\\rd\\x00e", 15);
+    check_escaped("\x1B[2J\x7F", 5, "\\x1B[2J\\x7F", 11);
+    check_escaped("\xC3\xA9\xE4\xB8\x96\xF0\x9F\x98\x80", 9, "\xC3\xA9\xE4\xB8\x96\xF0\x9F\x98\x80", 3);
+    check_escaped("\xC2\x85\xE2\x80\xAE\xEF\xBB\xBF", 8, "\\u{0085}\\u{202E}\\u{FEFF}", 24);
+    /* not UTF-8: a lone continuation, an overlong form, a surrogate, beyond U+10FFFF, cut short */
+    check_escaped("\x80", 1, "\\x80", 4);
+    check_escaped("\xC0\xAF", 2, "\\xC0\\xAF", 8);
+    check_escaped("\xE0\x80\xAF", 3, "\\xE0\\x80\\xAF", 12);
+    check_escaped("\xED\xA0\x80", 3, "\\xED\\xA0\\x80", 12);
+    check_escaped("\xF4\x90\x80\x80", 4, "\\xF4\\x90\\x80\\x80", 16);
+    check_escaped("a\xE4\xB8", 3, "a\\xE4\\xB8", 9);
+}
+
+static void numbers(void **state) {
+    (void)state;
+    human h;
+    assert_string_equal(human_bytes(&h, 0), "0 B");
+    assert_string_equal(human_bytes(&h, 1023), "1023 B");
+    assert_string_equal(human_bytes(&h, 1024), "1.00 KiB");
+    assert_string_equal(human_bytes(&h, 1743056), "1.66 MiB");
+    assert_string_equal(human_bytes(&h, UINT64_MAX), "16.0 EiB");
+    assert_string_equal(human_count(&h, 0), "0");
+    assert_string_equal(human_count(&h, 999), "999");
+    assert_string_equal(human_count(&h, 1000), "1,000");
+    assert_string_equal(human_count(&h, UINT64_MAX), "18,446,744,073,709,551,615");
+    assert_string_equal(human_short(&h, 28300000), "28.3 M");
+    assert_string_equal(human_duration(&h, 0.04), "0.0 s");
+    assert_string_equal(human_duration(&h, 12.4), "12 s");
+    assert_string_equal(human_duration(&h, 185), "3:05");
+    assert_string_equal(human_duration(&h, 3723), "1:02:03");
+    assert_string_equal(human_duration(&h, (double)INFINITY), "?");
+    assert_string_equal(human_error(&h, 0), "0");
+    assert_string_equal(human_error(&h, 0.06751), "0.0675");
+    assert_string_equal(human_error(&h, 0.00001234), "1.23e-05");
+    assert_string_equal(human_error(&h, (double)INFINITY), "inf");
+    assert_string_equal(human_sum(&h, 0xABC), "0000000000000abc");
+}
+
+static void patterns(void **state) {
+    (void)state;
+    assert_true(glob_match("*", ""));
+    assert_true(glob_match("*", "model.layers.0/a.weight"));
+    assert_true(glob_match("*proj*", "model.layers.0.q_proj.weight"));
+    assert_true(glob_match("model.layers.[0-3].*", "model.layers.2.x"));
+    assert_false(glob_match("model.layers.[!0-3].*", "model.layers.2.x"));
+    assert_true(glob_match(".hidden*", ".hidden.x"));
+    assert_true(glob_match("*hidden", ".hidden"));
+    assert_true(glob_match("a\\*b", "a*b"));
+    assert_false(glob_match("a\\*b", "axb"));
+    assert_false(glob_match("weight", "a.weight"));
+    assert_false(glob_match("Weight", "weight"));
+}
+
+static void polynomials(void **state) {
+    (void)state;
+    char text[POLYNOMIAL_TEXT];
+    /* Table 6: K = 3 taps (0, 1); K = 16 taps (0, 1, 3, 12) */
+    assert_string_equal(polynomial_text(text, 3, 0x3), "x^3 + x + 1");
+    assert_string_equal(polynomial_text(text, 16, 0x100B), "x^16 + x^12 + x^3 + x + 1");
+    assert_string_equal(polynomial_text(text, 9, slm_lfsr_table6(9)), "x^9 + x^4 + 1");
+    assert_in_range(strlen(polynomial_text(text, 24, 0xFFFFFF)), 1, POLYNOMIAL_TEXT - 1);
+}
+
+static void outcomes(void **state) {
+    (void)state;
+    assert_int_equal(exit_code_worse(EXIT_CODE_OK, EXIT_CODE_DIFFERENT), EXIT_CODE_DIFFERENT);
+    assert_int_equal(exit_code_worse(EXIT_CODE_INVALID, EXIT_CODE_UNSUPPORTED), EXIT_CODE_INVALID);
+    assert_int_equal(exit_code_worse(EXIT_CODE_INVALID, EXIT_CODE_FAILURE), EXIT_CODE_FAILURE);
+    assert_int_equal(exit_code_of(SLM_E_CHECKSUM), EXIT_CODE_INVALID);
+    assert_int_equal(exit_code_of(SLM_E_FEATURE), EXIT_CODE_UNSUPPORTED);
+    assert_int_equal(exit_code_of(SLM_E_MEMORY), EXIT_CODE_FAILURE);
+}
+
+/* More elements than one inner piece, NaN in the middle; the bits of a float as a little-endian file has them. */
+static void comparing(void **state) {
+    (void)state;
+    enum { COUNT = 1500 };
+    static float a[COUNT], b[COUNT];
+    for (int i = 0; i < COUNT; i++)
+        a[i] = b[i] = 2;
+    b[1400] = 5;
+    b[3] = 1;
+    a[700] = b[700] = (float)NAN;
+    comparison c = {0};
+    compare_elements(&c, SLM_F32, a, SLM_F32, b, COUNT);
+    assert_int_equal(c.elements, COUNT);
+    assert_int_equal(c.different, 2);
+    assert_int_equal(c.nonfinite, 0);
+    assert_int_equal(c.maximum_index, 1400);
+    assert_true(c.bytes_differ);
+    assert_true(c.error == 10 && c.norm == 4 * (COUNT - 1) && c.maximum == 3);
+    assert_true(fabs(compare_relative(&c) - sqrt(10.0 / (4 * (COUNT - 1)))) < 1e-15);
+
+    b[700] = 1;
+    comparison d = {0};
+    compare_elements(&d, SLM_F32, a, SLM_F32, b, COUNT);
+    assert_int_equal(d.nonfinite, 1);
+    assert_int_equal(d.different, 3);
+    compare_add(&d, &c);
+    assert_int_equal(d.elements, 2 * COUNT);
+    assert_true(d.error == 20);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {cmocka_unit_test(escaping),    cmocka_unit_test(numbers),  cmocka_unit_test(patterns),
+                                       cmocka_unit_test(polynomials), cmocka_unit_test(outcomes), cmocka_unit_test(comparing)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
