@@ -1,0 +1,69 @@
+/* trellis_core.h: what the files of the trellis search share: tables, scratch, targets. */
+#ifndef SLM_TRELLIS_CORE_H
+#define SLM_TRELLIS_CORE_H
+
+#include <stdbool.h>
+
+#include "trellis_search.h"
+#include "trellis_step.h"
+
+/* Targets beyond this many steps of the grid are drawn in to it: the integers of every sum then fit 64 bits with room. No T comes
+ * near, so such a target (several hundred times the run's scale) asks for the largest T either way. */
+#define TRELLIS_TARGET_MAX (INT32_C(1) << 22)
+#define TRELLIS_SEGMENT_MAX (1u << SLM_ROTATION_MAX)
+
+struct trellis_search {
+    slm_allocator allocator;
+    slm_profile profile;
+    const trellis_kernel *kernel;
+    trellis_shape shape;
+    int grid;           /* the grid has 2^grid steps in one unit of T */
+    int32_t far;        /* targets beyond this take the plain step: the 16-bit one would have nothing but saturated squares */
+    double mean_square; /* of T over all seeds and positions */
+    int32_t *values;    /* T of every seed, [2^K][C] */
+    int16_t *table;     /* shape.table, where it was allocated */
+    void *table_block;  /* what to free */
+};
+
+/* The weights of a run as integer targets: X = round(2^grid * (H D w) / N / scale), computed in integers from the floats' bits. */
+typedef struct trellis_targets {
+    const slm_coding *coding;
+    const float *weights;
+    int exponent; /* the weights are taken as integers times 2^exponent, at most 2^40 */
+    unsigned scale_significand;
+    int shift; /* X = round(integer sum * 2^shift / scale_significand) */
+} trellis_targets;
+
+/* SLM_E_SCALE for a scale that is zero, negative or not finite. All weights are finite. */
+slm_status trellis_targets_prepare(trellis_targets *targets, const slm_coding *coding, int grid, const float *weights, uint16_t scale);
+
+/* X of weights [first, first + count) of the run; first is a multiple of the segment length 2^h, and so is count or it ends the run. */
+void trellis_targets_make(const trellis_targets *targets, uint64_t first, size_t count, int32_t *out);
+
+/* What a run's codes decode to, against its weights. */
+void trellis_measure(const trellis_search *search, const slm_coding *coding, const float *weights, uint16_t scale, const uint8_t *codes,
+                     search_stats *stats);
+
+/* The search for a given scale. *narrow (may be NULL) says whether the 16-bit costs sufficed. */
+slm_status trellis_find_codes(const trellis_search *search, trellis_scratch *scratch, const slm_coding *coding, const float *weights,
+                              uint16_t scale, uint8_t *codes, bool *narrow);
+
+/* Makes windows shorter, for tests of what happens between them. */
+void trellis_scratch_limit(trellis_scratch *scratch, unsigned steps);
+
+/* T of a seed's block. */
+static inline const int32_t *trellis_values(const trellis_search *search, uint32_t seed) {
+    return search->values + (size_t)seed * search->profile.C;
+}
+
+/* bfloat16 scale = significand * 2^exponent; false where it is not positive and finite. */
+static inline bool trellis_scale_parts(uint16_t scale, unsigned *significand, int *exponent) {
+    const unsigned biased = scale >> 7, fraction = scale & 127u;
+    if (scale == 0 || biased >= 255) /* a set sign bit makes `biased` at least 256 */
+        return false;
+    *significand = biased ? fraction | 128u : fraction;
+    *exponent = (biased ? (int)biased : 1) - 127 - 7;
+    return true;
+}
+
+#endif

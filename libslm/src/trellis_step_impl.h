@@ -1,0 +1,82 @@
+/* trellis_step_impl.h: the body of a trellis step kernel; included once by each trellis_step_*.c.
+ *
+ * The including file defines VECTOR (a vector of VECTOR_LANES 16-bit lanes) and the operations
+ *   LOAD(p) STORE(p, v) SPLAT(x)   and lane by lane   SUBS(a, b) ADDS(a, b) signed, saturating;   MULHI(a, b) signed, bits 16..31 of the
+ *   product;   ADDUS(a, b) SUBUS(a, b) MINU(a, b) unsigned, the first two saturating;   HORIZONTAL_MIN(v) the smallest lane, an unsigned.
+ */
+#include "trellis_step.h"
+
+#define VECTORS (TRELLIS_LANES / VECTOR_LANES)
+
+/* `shift` and `single` (count = C = 1) are constants in every call, so that each combination becomes its own loop. */
+static inline __attribute__((always_inline)) unsigned step_body(const trellis_shape *shape, const int16_t *targets, unsigned count,
+                                                                const uint16_t *expanded, uint16_t *next, const unsigned shift,
+                                                                const bool single) {
+    const size_t digits = (size_t)1 << shape->k;
+    const size_t period = shape->period;
+    const unsigned C = single ? 1 : shape->C;
+    const int16_t *table = shape->table;
+    const VECTOR first = SPLAT(targets[0]);
+    VECTOR smallest[VECTORS];
+    for (unsigned v = 0; v < VECTORS; v++)
+        smallest[v] = SPLAT(-1);
+
+    for (unsigned row = 0; row < shape->padded; row += TRELLIS_LANES) {
+        const uint16_t *costs = expanded + (row & (period - 1));
+        VECTOR best[VECTORS];
+        for (unsigned v = 0; v < VECTORS; v++)
+            best[v] = SPLAT(-1);
+        for (size_t d = 0; d < digits; d++) {
+            for (unsigned v = 0; v < VECTORS; v++) {
+                VECTOR difference = SUBS(first, LOAD(table + v * VECTOR_LANES));
+                for (unsigned i = 0; i < shift; i++)
+                    difference = ADDS(difference, difference);
+                VECTOR sum = MULHI(difference, difference);
+                if (!single) {
+                    for (unsigned c = 1; c < count; c++) {
+                        difference = SUBS(SPLAT(targets[c]), LOAD(table + c * TRELLIS_LANES + v * VECTOR_LANES));
+                        for (unsigned i = 0; i < shift; i++)
+                            difference = ADDS(difference, difference);
+                        sum = ADDUS(sum, MULHI(difference, difference));
+                    }
+                }
+                best[v] = MINU(best[v], ADDUS(sum, LOAD(costs + v * VECTOR_LANES)));
+            }
+            table += C * TRELLIS_LANES;
+            costs += period;
+        }
+        for (unsigned v = 0; v < VECTORS; v++) {
+            STORE(next + row + v * VECTOR_LANES, best[v]);
+            smallest[v] = MINU(smallest[v], best[v]);
+        }
+    }
+    for (unsigned v = 1; v < VECTORS; v++)
+        smallest[0] = MINU(smallest[0], smallest[v]);
+    return HORIZONTAL_MIN(smallest[0]);
+}
+
+#define STEP_CASE(n)                                                                                                                       \
+    case n:                                                                                                                                \
+        return shape->C == 1 ? step_body(shape, targets, count, expanded, next, n, true)                                                   \
+                             : step_body(shape, targets, count, expanded, next, n, false)
+
+static unsigned step(const trellis_shape *shape, const int16_t *targets, unsigned count, const uint16_t *expanded, uint16_t *next) {
+    switch (shape->shift) {
+        STEP_CASE(0);
+        STEP_CASE(1);
+        STEP_CASE(2);
+        STEP_CASE(3);
+        STEP_CASE(4);
+        STEP_CASE(5);
+    default:
+        return shape->C == 1 ? step_body(shape, targets, count, expanded, next, TRELLIS_SHIFT_MAX, true)
+                             : step_body(shape, targets, count, expanded, next, TRELLIS_SHIFT_MAX, false);
+    }
+}
+
+/* Any K and k, one element at a time. */
+static inline void expand_plain(const trellis_shape *shape, const uint16_t *costs, unsigned offset, uint16_t *expanded) {
+    for (unsigned d = 0; d < 1u << shape->k; d++)
+        for (unsigned j = 0; j < shape->period; j++)
+            *expanded++ = (uint16_t)(costs[(j << shape->k | d) & (shape->groups - 1)] - offset);
+}

@@ -1,0 +1,35 @@
+/* trellis_step_scalar.c: the trellis step in plain C, and the list of kernels. */
+#define VECTOR uint16_t
+#define VECTOR_LANES 1u
+#define LOAD(p) ((uint16_t) * (p))
+#define STORE(p, v) (*(p) = (v))
+#define SPLAT(x) ((uint16_t)(x))
+#define SUBS(a, b) saturate((int16_t)(a) - (int16_t)(b))
+#define ADDS(a, b) saturate((int16_t)(a) + (int16_t)(b))
+#define MULHI(a, b) ((uint16_t)((uint32_t)((int16_t)(a) * (int16_t)(b)) >> 16))
+#define ADDUS(a, b) add_saturate((a), (b))
+#define MINU(a, b) smaller((a), (b))
+#define HORIZONTAL_MIN(v) (v)
+
+#include <stdint.h>
+
+static inline uint16_t saturate(int x) { return (uint16_t)(x > 32767 ? 32767 : x < -32768 ? -32768 : x); }
+static inline uint16_t add_saturate(unsigned a, unsigned b) { return (uint16_t)(a + b > 65535 ? 65535 : a + b); }
+static inline uint16_t smaller(uint16_t a, uint16_t b) { return a < b ? a : b; }
+
+#include "trellis_step_impl.h"
+
+static bool usable(void) { return true; }
+
+const trellis_kernel trellis_kernel_scalar = {"scalar", usable, expand_plain, step};
+
+const trellis_kernel *trellis_kernel_by_index(size_t index) {
+    static const trellis_kernel *const kernels[] = {
+        &trellis_kernel_scalar,
+#if defined(__x86_64__) || defined(__i386__)
+        &trellis_kernel_avx2,
+        &trellis_kernel_avx512,
+#endif
+    };
+    return index < sizeof kernels / sizeof kernels[0] ? kernels[index] : NULL;
+}
