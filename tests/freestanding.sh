@@ -9,7 +9,7 @@ out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
 
 # Level 1 as libslm/README.md lists it.
-files='cpu.c decode.c decode_scalar.c dtype.c lfsr.c profile.c rotation.c round.c status.c version.c'
+files='cpu.c decode.c decode_avx2_trellis.c decode_scalar.c dtype.c lfsr.c profile.c rotation.c round.c status.c version.c'
 
 compile() {
     for file in $files; do

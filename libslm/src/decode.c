@@ -10,6 +10,9 @@
 /* Every kernel, the fastest last. A new one is one line here. */
 static const slm_kernel *const kernels[] = {
     &slm_kernel_scalar,
+#if SLM_HAVE_X86
+    &slm_kernel_avx2_trellis,
+#endif
 };
 #define KERNELS (sizeof kernels / sizeof kernels[0])
 

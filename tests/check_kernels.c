@@ -1,0 +1,266 @@
+/* check_kernels.c: every decoding kernel of this build against the scalar one, bit for bit, with guard pages round codes and weights;
+ * with --bench the speed of each beside the scalar kernel and memcpy. It finds kernels by itself. */
+#define _DEFAULT_SOURCE
+#include <stdbool.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "random_coding.h"
+
+#define LONGEST 5000
+
+static const slm_dtype dtypes[3] = {SLM_F32, SLM_F16, SLM_BF16};
+static unsigned long checked;
+
+static void die(const char *what) {
+    fprintf(stderr, "check_kernels: %s\n", what);
+    exit(1);
+}
+
+/* Pages that end, and begin, at pages that must not be touched. */
+typedef struct pages {
+    unsigned char *begin;
+    size_t size;
+} pages;
+
+static pages guarded(size_t size) {
+    const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    pages p = {NULL, (size + page - 1) / page * page};
+    unsigned char *all = mmap(NULL, p.size + 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (all == MAP_FAILED || mprotect(all, page, PROT_NONE) != 0 || mprotect(all + page + p.size, page, PROT_NONE) != 0)
+        die("no memory");
+    p.begin = all + page;
+    return p;
+}
+
+static pages code_pages, weight_pages;
+static unsigned char *expected;
+
+static void fault(const char *kernel, const slm_coding *c, const char *what, uint16_t scale, uint64_t first, uint64_t count,
+                  slm_dtype dtype) {
+    const slm_profile *p = &c->profile;
+    fprintf(stderr,
+            "%s: %s: coding %u K=%u step=%u W=%u P=%u C=%u E=%u B=%u norm=%u k=%u taps=%#x; rotation %u, sign seed %#x, run of %llu; "
+            "scale %#06x, weights %llu + %llu as %s\n",
+            kernel, what, p->coding, p->K, p->step, p->W, p->P, p->C, p->E, p->B, p->norm, p->k, (unsigned)p->taps, c->rotation,
+            c->sign_seed, (unsigned long long)c->run_length, scale, (unsigned long long)first, (unsigned long long)count,
+            slm_dtype_name(dtype));
+    exit(1);
+}
+
+/* One call of a kernel against the scalar kernel. The codes stand against the guard page at their end or at their beginning, and so
+ * do the weights. */
+static void compare(const char *kernel, const slm_coding *coding, const slm_decoder *scalar, const slm_decoder *vector,
+                    const unsigned char *codes, uint16_t scale, uint64_t first, uint64_t count, slm_dtype dtype, bool at_end) {
+    const size_t size = slm_dtype_bits(dtype) / 8, bytes = (size_t)slm_profile_run_bytes(&coding->profile, coding->run_length);
+    const size_t room = (size_t)count * size;
+    unsigned char *const in = at_end ? code_pages.begin + code_pages.size - bytes : code_pages.begin;
+    unsigned char *const out = at_end ? weight_pages.begin + weight_pages.size - room : weight_pages.begin;
+    memcpy(in, codes, bytes);
+    memset(weight_pages.begin, 0x5a, room + 64 < weight_pages.size ? room + 64 : weight_pages.size);
+    memset(weight_pages.begin + weight_pages.size - room - 64, 0x5a, room + 64);
+    const slm_status wanted = slm_decode_run(scalar, codes, scale, first, count, dtype, expected);
+    const slm_status got = slm_decode_run(vector, in, scale, first, count, dtype, out);
+    if (got != wanted)
+        fault(kernel, coding, slm_status_name(got), scale, first, count, dtype);
+    if (wanted == SLM_OK && memcmp(out, expected, room) != 0)
+        fault(kernel, coding, "other bits than the scalar kernel's", scale, first, count, dtype);
+    for (size_t i = 0; i < 64; i++)
+        if (*(at_end ? out - 1 - i : out + room + i) != 0x5a)
+            fault(kernel, coding, "a write outside the target", scale, first, count, dtype);
+    checked += (unsigned long)count;
+}
+
+/* A coding on random codes: the whole run, and ranges with every kind of beginning and end. */
+static void check_coding(const char *kernel, const slm_coding *coding, uint64_t *random, unsigned rounds) {
+    slm_decoder scalar, vector;
+    if (slm_decoder_init(&vector, coding, kernel) != SLM_OK || slm_decoder_init(&scalar, coding, "scalar") != SLM_OK)
+        return; /* not this kernel's */
+    static unsigned char codes[LONGEST * 8 + 16];
+    for (unsigned i = 0; i < rounds; i++) {
+        random_codes(random, coding, codes);
+        const unsigned n = (unsigned)coding->run_length;
+        for (unsigned t = 0; t < 3; t++) {
+            const uint16_t scale = random_scale(random, &scalar);
+            const bool at_end = random_below(random, 2);
+            compare(kernel, coding, &scalar, &vector, codes, scale, 0, n, dtypes[t], at_end);
+            for (unsigned r = 0; r < 4; r++) {
+                const unsigned first = random_below(random, n), most = n - first;
+                const unsigned count =
+                    random_below(random, 2) ? 1 + random_below(random, most) : random_below(random, most < 70 ? most + 1 : 70);
+                compare(kernel, coding, &scalar, &vector, codes, scale, first, count, dtypes[t], !at_end);
+            }
+        }
+        /* A seed 0, or padding that is not zero. */
+        const uint64_t bytes = slm_profile_run_bytes(&coding->profile, coding->run_length);
+        if (coding->profile.coding == SLM_CODING_BLOCK) {
+            const uint64_t block = random_below(random, (unsigned)slm_profile_blocks(&coding->profile, n));
+            const unsigned R = slm_profile_record_bits(&coding->profile);
+            for (uint64_t bit = block * R; bit < block * R + coding->profile.K; bit++)
+                codes[bit / 8] &= (unsigned char)~(1u << bit % 8);
+        } else
+            codes[bytes - 1] |= 0x80;
+        compare(kernel, coding, &scalar, &vector, codes, 0x3c00, 0, n, SLM_F16, i % 2);
+        const unsigned first = random_below(random, n);
+        compare(kernel, coding, &scalar, &vector, codes, 0x3c00, first, 1 + random_below(random, n - first), SLM_F32, i % 2);
+    }
+}
+
+/* The named profiles, at every rotation and at lengths round those a kernel may care for. */
+static void check_named(const char *kernel, uint64_t *random) {
+    const slm_profile *p;
+    for (size_t i = 0; (p = slm_profile_by_index(i)) != NULL; i++)
+        for (unsigned h = 3; h <= SLM_ROTATION_MAX; h++) {
+            slm_coding coding = {.profile = *p, .rotation = (uint8_t)(h == 3 ? 0 : h), .sign_seed = h == 3 ? 0 : 0x5eed};
+            for (unsigned n = 1; n <= (h == 3 ? 150u : 4u); n++) {
+                coding.run_length = h == 3 ? n : (uint64_t)n << h;
+                check_coding(kernel, &coding, random, h == 3 ? 1 : 3);
+            }
+            coding.run_length = h == 3 ? 4999 : 4096;
+            coding.sign_seed = (uint16_t)(h == 3 ? 0 : 1 + random_below(random, 65535));
+            check_coding(kernel, &coding, random, 10);
+        }
+}
+
+static void check_random(const char *kernel, uint64_t *random) {
+    for (unsigned i = 0; i < 1500; i++) {
+        slm_coding coding;
+        random_coding(random, i % 2 ? SLM_CODING_BLOCK : SLM_CODING_TRELLIS, LONGEST, &coding);
+        /* More of what kernels are written for. */
+        slm_coding usual = coding;
+        if (i % 4 < 2) {
+            usual.profile.K = (uint8_t)(9 + random_below(random, 8));
+            usual.profile.taps = slm_lfsr_table6(usual.profile.K);
+            if (coding.profile.coding == SLM_CODING_TRELLIS) {
+                usual.profile.W = (uint8_t)(1 + random_below(random, 4));
+                usual.profile.C = 1;
+            } else if (i % 8 < 4) {
+                usual.profile.W = usual.profile.K;
+                usual.profile.norm = 1;
+                usual.profile.step = 1;
+            }
+            if (slm_coding_check(&usual, NULL) == SLM_OK)
+                coding = usual;
+        }
+        check_coding(kernel, &coding, random, 1);
+    }
+}
+
+/* Every seed of paper-4 with every exponent, random coefficients, and scales that make ties: their significands share factors with
+ * 32767 = 7 * 31 * 151. */
+static void check_paper4(const char *kernel, uint64_t *random) {
+    const slm_coding coding = {.profile = *slm_profile_by_name("paper-4"), .run_length = 8 * 65535};
+    slm_decoder scalar, vector;
+    if (slm_decoder_init(&vector, &coding, kernel) != SLM_OK || slm_decoder_init(&scalar, &coding, "scalar") != SLM_OK)
+        return;
+    static unsigned char codes[4 * 65535];
+    static const uint16_t scales[16] = {0x3c00, 0x3c59, 0x3c17, 0x3a59, 0x3859, 0x3659, 0x3559, 0x4359,
+                                        0x0001, 0x0059, 0x7f7f, 0x7b59, 0x3c7f, 0x3d17, 0x3917, 0x3617}; /* 217 = 7 * 31; 151 */
+    for (unsigned round = 0; round < 16; round++) {
+        for (uint32_t seed = 1; seed < 65536; seed++) {
+            uint32_t record = seed | ((seed + round) % 16) << 16 | (uint32_t)random_next(random) << 20;
+            if (seed % 16 == round) /* the largest sums, and the smallest */
+                record = (record & 0xfffff) | (seed % 3 == 0 ? 0x88800000 : seed % 3 == 1 ? 0x77700000 : 0);
+            for (unsigned i = 0; i < 4; i++)
+                codes[4 * (seed - 1) + i] = (unsigned char)(record >> 8 * i);
+        }
+        for (unsigned t = 0; t < 3; t++)
+            compare(kernel, &coding, &scalar, &vector, codes, scales[round], 0, coding.run_length, dtypes[t], round % 2);
+    }
+}
+
+static double now(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static int by_size(const void *a, const void *b) {
+    return (*(const double *)a > *(const double *)b) - (*(const double *)a < *(const double *)b);
+}
+
+/* Median seconds of one call. */
+static double median(const slm_decoder *decoder, const unsigned char *codes, uint64_t n, slm_dtype dtype, void *target, const void *source,
+                     unsigned rounds, unsigned calls) {
+    double seconds[31];
+    for (unsigned i = 0; i < rounds; i++) {
+        const double start = now();
+        for (unsigned j = 0; j < calls; j++) {
+            if (source != NULL)
+                memcpy(target, source, (size_t)n * slm_dtype_bits(dtype) / 8);
+            else if (slm_decode_run(decoder, codes, 0x3c00, 0, n, dtype, target) != SLM_OK)
+                die("decoding failed");
+            __asm__ volatile("" : : "r"(target) : "memory");
+        }
+        seconds[i] = (now() - start) / calls;
+    }
+    qsort(seconds, rounds, sizeof *seconds, by_size);
+    return seconds[rounds / 2];
+}
+
+static void bench(void) {
+    const size_t most = (size_t)64 << 20;
+    unsigned char *const codes = malloc(most), *const target = malloc(most), *const source = malloc(most);
+    if (codes == NULL || target == NULL || source == NULL)
+        die("no memory");
+    uint64_t random = 5;
+    for (size_t i = 0; i < most; i++)
+        source[i] = target[i] = (unsigned char)random_next(&random);
+    printf("%-13s %-8s %-8s %-5s %-9s %12s %12s %10s %10s\n", "kernel", "profile", "rotation", "dtype", "output", "Mweights/s", "scalar",
+           "x scalar", "x memcpy");
+    const slm_profile *p;
+    for (size_t i = 0; (p = slm_profile_by_index(i)) != NULL; i++)
+        for (unsigned h = 0; h <= (p->coding == SLM_CODING_TRELLIS ? 7u : 0u); h += 7)
+            for (unsigned large = 0; large < 2; large++)
+                for (unsigned t = 0; t < 3; t++) {
+                    const size_t size = slm_dtype_bits(dtypes[t]) / 8, bytes = large ? most : (size_t)128 << 10;
+                    const slm_coding coding = {
+                        .profile = *p, .rotation = (uint8_t)h, .sign_seed = h ? 0x5eed : 0, .run_length = bytes / size};
+                    slm_decoder decoder;
+                    if (slm_decoder_init(&decoder, &coding, "scalar") != SLM_OK)
+                        die("no scalar kernel");
+                    random_codes(&random, &coding, codes);
+                    const double base = median(&decoder, codes, coding.run_length, dtypes[t], target, NULL, large ? 3 : 9, 1);
+                    for (size_t k = 0; slm_kernel_name(k) != NULL; k++) {
+                        if (slm_decoder_init(&decoder, &coding, slm_kernel_name(k)) != SLM_OK)
+                            continue;
+                        const double copy = median(NULL, NULL, coding.run_length, dtypes[t], target, source, 15, large ? 1 : 200);
+                        const double time =
+                            k == 0 ? base : median(&decoder, codes, coding.run_length, dtypes[t], target, NULL, 15, large ? 1 : 20);
+                        printf("%-13s %-8s %-8u %-5s %-9s %12.1f %12.1f %10.1f %10.2f\n", slm_kernel_name(k), p->name, h,
+                               slm_dtype_name(dtypes[t]), large ? "64 MiB" : "128 KiB", (double)coding.run_length / time / 1e6,
+                               (double)coding.run_length / base / 1e6, base / time, copy / time);
+                        fflush(stdout);
+                    }
+                }
+    free(codes);
+    free(target);
+    free(source);
+}
+
+int main(int argc, char **argv) {
+    if (argc == 2 && strcmp(argv[1], "--bench") == 0) {
+        bench();
+        return 0;
+    }
+    code_pages = guarded(LONGEST * 64);
+    weight_pages = guarded(8 * 65535 * 4 + 4096);
+    expected = malloc(8 * 65535 * 4 + 64);
+    if (expected == NULL)
+        die("no memory");
+    for (size_t i = 0; slm_kernel_name(i) != NULL; i++) {
+        uint64_t random = 6;
+        checked = 0;
+        check_paper4(slm_kernel_name(i), &random);
+        check_named(slm_kernel_name(i), &random);
+        check_random(slm_kernel_name(i), &random);
+        if (checked > 0)
+            printf("%s: %lu weights as the scalar kernel's\n", slm_kernel_name(i), checked);
+        else
+            printf("%s: cannot run on this machine\n", slm_kernel_name(i));
+    }
+    free(expected);
+    return 0;
+}
