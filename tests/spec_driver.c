@@ -1,10 +1,10 @@
 /* spec_driver.c: libslm behind a line protocol, for the Python tests that hold it against the specification.
  *
  *   run CODING K step W P C E B norm k taps rotation sign_seed run_length scale first count KERNEL:HEX
- *       -> status [reason]   or   SLM_OK and four lists: integers, F32, F16 and BF16 bits
- *   open PATH      -> status rule offset; where it opens, every tensor: its description and its elements
- *   verify PATH    -> status rule offset of opening, or of the first payload that fails
- * One line in, one line out; numbers decimal, or hexadecimal with 0x.
+ *       -> status [reason], or SLM_OK and four lists: integers, F32, F16 and BF16 bits
+ *   check PATH     -> status rule offset of opening, or of the first payload that fails verification
+ *   tensors PATH   -> for each tensor its name and, in hexadecimal, its little-endian elements: raw as they are, coded as F32, F16 and BF16
+ * One line in, one line out (`tensors`: one a tensor, then "end"); numbers decimal, or hexadecimal with 0x.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -116,6 +116,53 @@ static void run(char *words[WORDS], int count_words) {
     free(codes);
 }
 
+static void print_error(slm_status status, const slm_error *error) {
+    printf("%s %s %" PRId64 "\n", slm_status_name(status), error->rule[0] != 0 ? error->rule : "-", (int64_t)error->offset);
+}
+
+static void check(const char *path) {
+    slm_reader *reader = NULL;
+    slm_error error = {0};
+    slm_status status = slm_reader_open_file(&reader, path, NULL, &error);
+    const uint32_t payloads = status == SLM_OK ? slm_reader_info(reader)->payloads : 0;
+    for (uint32_t i = 0; status == SLM_OK && i < payloads; i++)
+        status = slm_reader_verify(reader, i, &error);
+    slm_reader_close(reader);
+    if (status == SLM_OK)
+        printf("SLM_OK - 0\n");
+    else
+        print_error(status, &error);
+}
+
+static void print_tensor(const slm_reader *reader, size_t number) {
+    const slm_tensor *t = slm_reader_tensor(reader, number);
+    printf("%s", t->name);
+    for (int i = 0; i < (t->coding == SLM_CODING_RAW ? 1 : 3); i++) {
+        const slm_dtype dtype = t->coding == SLM_CODING_RAW ? t->dtype : outputs[i];
+        const size_t size = (size_t)(t->elements * slm_dtype_bits(dtype) / 8);
+        uint8_t *bytes = allocate(size);
+        slm_error error = {0};
+        slm_status status = slm_reader_decode(reader, number, 0, t->elements, dtype, bytes, &error);
+        printf(" %s:", status == SLM_OK ? slm_dtype_name(dtype) : slm_status_name(status));
+        for (size_t k = 0; k < size; k++)
+            printf("%02x", bytes[k]);
+        free(bytes);
+    }
+    printf("\n");
+}
+
+static void tensors(const char *path) {
+    slm_reader *reader = NULL;
+    slm_error error = {0};
+    slm_status status = slm_reader_open_file(&reader, path, NULL, &error);
+    if (status != SLM_OK)
+        print_error(status, &error);
+    for (size_t i = 0; status == SLM_OK && i < slm_reader_info(reader)->tensors; i++)
+        print_tensor(reader, i);
+    slm_reader_close(reader);
+    printf("end\n");
+}
+
 int main(void) {
     static char line[1 << 20];
     while (fgets(line, sizeof line, stdin) != NULL) {
@@ -125,6 +172,10 @@ int main(void) {
             words[count++] = word;
         if (count > 0 && strcmp(words[0], "run") == 0)
             run(words, count);
+        else if (count == 2 && strcmp(words[0], "check") == 0)
+            check(words[1]);
+        else if (count == 2 && strcmp(words[0], "tensors") == 0)
+            tensors(words[1]);
         else
             printf("malformed\n");
         fflush(stdout);

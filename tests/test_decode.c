@@ -240,7 +240,7 @@ static void coding_rules(void **unused) {
     assert_int_equal(slm_coding_check(&c, NULL), SLM_E_PROFILE);
     c = good, c.run_length = 0;
     assert_int_equal(slm_coding_check(&c, &reason), SLM_E_PROFILE);
-    assert_memory_equal(reason, "[RUN-1]", 7);
+    assert_memory_equal(reason, "[TEN-18]", 8);
     c = good, c.profile.W = 16, c.profile.P = 4; /* 16 + 2 + 7 = 25 bits */
     assert_int_equal(slm_coding_check(&c, &reason), SLM_E_PROFILE);
     assert_memory_equal(reason, "[TEN-22]", 8);

@@ -33,7 +33,7 @@ slm_status slm_coding_check(const slm_coding *coding, const char **reason) {
     if (h != 0 && (h < SLM_ROTATION_MIN || h > SLM_ROTATION_MAX))
         broken = "[ROT-1] rotation must be 0 or 4..10";
     else if (coding->run_length == 0)
-        broken = "[RUN-1] a run must have at least one weight";
+        broken = "[TEN-18] a run must have at least one weight";
     else if (h != 0 && coding->run_length % (UINT64_C(1) << h) != 0)
         broken = "[ROT-2] 2^rotation must divide the run length";
     else if ((h != 0) != (coding->sign_seed != 0))
@@ -41,7 +41,7 @@ slm_status slm_coding_check(const slm_coding *coding, const char **reason) {
     else if (slm_profile_integer_bits(p, h) > (p->norm == 1 ? 54u : 24u))
         broken = "[TEN-22] [REC-8] the rotated integers need too many bits";
     else if (slm_profile_run_bytes(p, coding->run_length) == UINT64_MAX)
-        broken = "[RUN-1] a run's codes must fit 63 bits of bytes";
+        broken = "[FMT-6] a run's codes must fit 63 bits of bytes";
     if (broken == NULL)
         return SLM_OK;
     if (reason != NULL)

@@ -74,12 +74,8 @@ slm_status slmi_fail_system(slm_error *error, int system_error, uint64_t offset,
 /* error->rule is static storage: the rules that reasons of level 1 begin with. */
 static const char *rule_of(const char *reason) {
     static const char rules[][8] = {
-        "PRO-1",  "PRO-2",  "PRO-3",  "PRO-4",  "PRO-5",  "PRO-6",  "PRO-7",  "PRO-8",  "PRO-9",  "PRO-10", "PRO-11", "PRO-12", "PRO-13",
-        "PRO-14", "PRO-15", "PRO-16", "PRO-17", "PRO-18", "PRO-19", "PRO-20", "PRO-21", "PRO-22", "PRO-23", "PRO-24", "PRO-25", "PRO-26",
-        "BLK-1",  "BLK-2",  "BLK-3",  "BLK-4",  "BLK-5",  "BLK-6",  "BLK-7",  "BLK-8",  "TRE-1",  "TRE-2",  "TRE-3",  "TRE-4",  "TRE-5",
-        "TRE-6",  "TRE-7",  "TRE-8",  "ROT-1",  "ROT-2",  "ROT-3",  "ROT-4",  "ROT-5",  "ROT-6",  "ROT-7",  "ROT-8",  "REC-1",  "REC-2",
-        "REC-3",  "REC-4",  "REC-5",  "REC-6",  "REC-7",  "REC-8",  "REC-9",  "REC-10", "LFS-1",  "LFS-2",  "LFS-3",  "LFS-4",  "LFS-5",
-        "LFS-6",  "LFS-7",  "LFS-8",  "RUN-1",  "RUN-2",  "RUN-3",  "RUN-4",  "RUN-5",  "RUN-6",  "RUN-7",  "RUN-8",  "LIM-1",  "EXT-1",
+        "PRO-2",  "PRO-3",  "PRO-4",  "PRO-5",  "PRO-6",  "PRO-7",  "PRO-8", "PRO-9", "PRO-10", "PRO-11", "PRO-12", "PRO-13", "PRO-14",
+        "PRO-15", "PRO-16", "PRO-17", "PRO-18", "PRO-19", "PRO-21", "ROT-1", "ROT-2", "ROT-3",  "TEN-18", "TEN-22", "FMT-6",
     };
     for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++) {
         size_t length = strlen(rules[i]);

@@ -51,21 +51,27 @@ static slm_status read_section(slmi_index *index, uint64_t *at, slm_error *error
 
 typedef slm_status parse_section(slmi_index *index, const slmi_body *body);
 
+/* Before any body is looked at: [ERR-2]. */
+static slm_status check_required(const slmi_index *index, slm_error *error) {
+    uint32_t next = 0;
+    for (uint32_t type = SLM_SECTION_PROFILES; type <= SLM_SECTION_CHECKSUMS; type++) {
+        if (next < index->info.sections && index->sections[next].type == type)
+            next++;
+        else if (is_required(type))
+            return slmi_fail(error, SLM_E_INDEX, "SEC-5", SLM_HEADER_BYTES, SLMI_NOWHERE, "section %" PRIu32 " is missing", type);
+    }
+    return SLM_OK;
+}
+
 static slm_status parse_sections(slmi_index *index, const slm_allocator *allocator, slm_error *error) {
     /* In ascending order, so that each can use those before it. */
     static parse_section *const parsers[] = {
         NULL, slmi_parse_profiles, slmi_parse_tensors, slmi_parse_metadata, slmi_parse_sources, slmi_parse_payloads, slmi_parse_checksums,
     };
-    uint32_t next = 0;
-    for (uint32_t type = SLM_SECTION_PROFILES; type <= SLM_SECTION_CHECKSUMS; type++) {
-        if (next == index->info.sections || index->sections[next].type != type) {
-            if (is_required(type))
-                return slmi_fail(error, SLM_E_INDEX, "SEC-5", SLM_HEADER_BYTES, SLMI_NOWHERE, "section %" PRIu32 " is missing", type);
-            continue;
-        }
-        const slm_section *section = &index->sections[next++];
+    for (uint32_t i = 0; i < index->info.sections && is_known(index->sections[i].type); i++) {
+        const slm_section *section = &index->sections[i];
         slmi_body body = {index->bytes + (section->offset - SLM_HEADER_BYTES), section->size, section->offset, allocator, error};
-        slm_status status = parsers[type](index, &body);
+        slm_status status = parsers[section->type](index, &body);
         if (status != SLM_OK)
             return status;
     }
@@ -87,6 +93,8 @@ slm_status slmi_index_parse(slmi_index *index, const slmi_header *header, uint8_
     slm_status status = SLM_OK;
     for (uint64_t at = 0; status == SLM_OK && at < header->index_size;)
         status = read_section(index, &at, error);
+    if (status == SLM_OK)
+        status = check_required(index, error);
     if (status == SLM_OK)
         status = parse_sections(index, allocator, error);
     if (status == SLM_OK)
