@@ -74,8 +74,8 @@ slm_status slmi_fail_system(slm_error *error, int system_error, uint64_t offset,
 /* error->rule is static storage: the rules that reasons of level 1 begin with. */
 static const char *rule_of(const char *reason) {
     static const char rules[][8] = {
-        "PRO-2",  "PRO-3",  "PRO-4",  "PRO-5",  "PRO-6",  "PRO-7",  "PRO-8", "PRO-9", "PRO-10", "PRO-11", "PRO-12", "PRO-13", "PRO-14",
-        "PRO-15", "PRO-16", "PRO-17", "PRO-18", "PRO-19", "PRO-21", "ROT-1", "ROT-2", "ROT-3",  "TEN-18", "TEN-22", "FMT-6",
+        "PRO-2",  "PRO-3",  "PRO-4",  "PRO-5",  "PRO-6",  "PRO-7",  "PRO-8",  "PRO-9",  "PRO-10", "PRO-11", "PRO-12", "PRO-13", "PRO-14",
+        "PRO-15", "PRO-16", "PRO-17", "PRO-18", "PRO-19", "PRO-21", "TEN-18", "TEN-22", "ROT-1",  "ROT-2",  "ROT-3",  "REC-8",
     };
     for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++) {
         size_t length = strlen(rules[i]);
