@@ -84,28 +84,39 @@ int message_system_error(const char *path, const char *what, int error) {
     return EXIT_CODE_FAILURE;
 }
 
+/* The library begins a sentence about a tensor with its name; here the name stands at the end, whole, and every name alike. */
+static const char *without_name(const char *text, const char *name) {
+    size_t length = strlen(name);
+    if (text[0] == '"' && strncmp(text + 1, name, length) == 0 && strncmp(text + 1 + length, "\": ", 3) == 0)
+        return text + 1 + length + 3;
+    return text;
+}
+
 int message_slm_error(const char *path, slm_status status, const slm_error *error, const char *tensor_name) {
-    char rule[64] = "", where[64] = "", number[64] = "";
+    char rule[64] = "", number[64] = "", byte[64] = "", reason[128] = "";
     const char *text = slm_status_text(status);
     if (error != NULL && error->status == status) {
         if (error->message[0] != '\0')
             text = error->message;
         if (error->rule != NULL && error->rule[0] != '\0')
             snprintf(rule, sizeof rule, error->rule[0] == '[' ? " %s" : " [%s]", error->rule);
-        if (tensor_name == NULL && error->tensor != UINT64_MAX)
-            snprintf(number, sizeof number, " (tensor number %llu)", (unsigned long long)error->tensor);
+        if (error->tensor != UINT64_MAX)
+            snprintf(number, sizeof number, "number %llu", (unsigned long long)error->tensor);
         if (error->offset != UINT64_MAX)
-            snprintf(where, sizeof where, ", byte %llu", (unsigned long long)error->offset);
+            snprintf(byte, sizeof byte, "byte %llu", (unsigned long long)error->offset);
+        if (error->system_error != 0 && strerror_r(error->system_error, reason, sizeof reason) != 0)
+            snprintf(reason, sizeof reason, "error %d", error->system_error);
     }
-    char reason[128] = "";
-    if (error != NULL && error->system_error != 0 && strerror_r(error->system_error, reason, sizeof reason) != 0)
-        snprintf(reason, sizeof reason, "error %d", error->system_error);
-    const char *separator = reason[0] != '\0' && strstr(text, reason) == NULL ? ": " : "";
     if (tensor_name != NULL)
-        message_error("%s: %s%s%s%s (tensor \"%s\"%s)", path, text, separator, separator[0] != '\0' ? reason : "", rule, tensor_name,
-                      where);
+        text = without_name(text, tensor_name);
+    bool told = reason[0] == '\0' || strstr(text, reason) != NULL;
+    const char *quote = tensor_name != NULL ? "\"" : "", *name = tensor_name != NULL ? tensor_name : number;
+    bool tensor = name[0] != '\0' || tensor_name != NULL;
+    if (!tensor && byte[0] == '\0')
+        message_error("%s: %s%s%s%s", path, text, told ? "" : ": ", told ? "" : reason, rule);
     else
-        message_error("%s: %s%s%s%s%s%s", path, text, separator, separator[0] != '\0' ? reason : "", rule, number, where);
+        message_error("%s: %s%s%s%s (%s%s%s%s%s%s)", path, text, told ? "" : ": ", told ? "" : reason, rule, tensor ? "tensor " : "", quote,
+                      tensor ? name : "", quote, tensor && byte[0] != '\0' ? ", " : "", byte);
     return exit_code_of(status);
 }
 

@@ -32,8 +32,8 @@ void message_detail(const char *format, ...) MESSAGE_FORMAT(1, 2);  /* "slm: ...
 /* "slm: error: PATH: what happened: strerror(error)", and the exit code: EXIT_CODE_FAILURE. `what` such as "cannot open". */
 int message_system_error(const char *path, const char *what, int error);
 
-/* "slm: error: PATH: message [RULE] (tensor "x", byte 123)", and the exit code that goes with the status. `tensor_name` may be NULL
- * (the tensor's number is then shown where the error has one); so may `error`. */
+/* "slm: error: PATH: message [RULE] (tensor "x", byte 123)", as far as these are known, and the exit code that goes with the status.
+ * `tensor_name` may be NULL (the tensor's number is then shown where the error has one); so may `error`. */
 int message_slm_error(const char *path, slm_status status, const slm_error *error, const char *tensor_name);
 
 /* The line at the bottom of a terminal that messages push down; NULL takes it away. Does nothing where stderr is no terminal. */
