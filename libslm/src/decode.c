@@ -11,6 +11,7 @@
 static const slm_kernel *const kernels[] = {
     &slm_kernel_scalar,
 #if SLM_HAVE_X86
+    &slm_kernel_avx2_block,
     &slm_kernel_avx2_trellis,
 #endif
 };

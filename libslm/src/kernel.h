@@ -61,6 +61,7 @@ bool slm_cpu_avx2(void); /* with F16C, FMA and BMI2 */
 
 extern const slm_kernel slm_kernel_scalar;
 #if SLM_HAVE_X86
+extern const slm_kernel slm_kernel_avx2_block;
 extern const slm_kernel slm_kernel_avx2_trellis;
 #endif
 
