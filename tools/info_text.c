@@ -14,12 +14,6 @@ static void heading(const char *text) {
     printf("\n%s%s%s\n", bold ? "\033[1m" : "", text, bold ? "\033[0m" : "");
 }
 
-static void padded(const char *text, size_t length, size_t columns) {
-    text_print_escaped(stdout, text, length);
-    for (size_t width = text_escaped_width(text, length); width < columns; width++)
-        putchar(' ');
-}
-
 static void print_summary(const info_view *view) {
     const slm_file_info *info = slm_reader_info(view->input.reader);
     human h1, h2, h3;
@@ -45,7 +39,7 @@ static void print_profiles(const slm_reader *reader) {
     heading("Profiles");
     for (size_t i = 0; (p = slm_reader_profile(reader, i)) != NULL; i++) {
         printf("  %zu  ", i);
-        padded(p->name, strlen(p->name), 10);
+        text_print_padded(stdout, p->name, strlen(p->name), 10);
         printf("%s, %.3f bits a weight\n", profile_text(words, p), profile_bits(p));
         printf("     %*s%s\n", 10, "", polynomial_text(polynomial, p->K, p->taps));
     }
@@ -74,7 +68,7 @@ static void print_tensors(const info_view *view) {
         if (!info_shows(view, t))
             continue;
         fputs("  ", stdout);
-        padded(t->name, t->name_length, names);
+        text_print_padded(stdout, t->name, t->name_length, names);
         printf("  %-5s  %-*s  ", slm_dtype_name(t->dtype), (int)shapes, shape_text(shape, t->rank, t->shape));
         if (t->coding == SLM_CODING_RAW)
             printf("%-10s  %3s  %-9s", "raw", "-", "-");
@@ -83,7 +77,7 @@ static void print_tensors(const info_view *view) {
             char number[24], runs[48];
             snprintf(number, sizeof number, "#%u", t->profile);
             snprintf(runs, sizeof runs, "%" PRIu64 "%s", t->runs, t->scales == 1 && t->runs > 1 ? "/1" : "");
-            padded(p->name[0] != '\0' ? p->name : number, p->name[0] != '\0' ? strlen(p->name) : strlen(number), 10);
+            text_print_padded(stdout, p->name[0] != '\0' ? p->name : number, p->name[0] != '\0' ? strlen(p->name) : strlen(number), 10);
             printf("  %3u  %-9s", t->rotation, runs);
         }
         const char *error = t->flags & SLM_TENSOR_HAS_ERROR ? human_error(&(human){0}, (double)t->error) : "-";

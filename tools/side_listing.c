@@ -4,11 +4,6 @@
 #include <errno.h>
 #include <string.h>
 
-typedef struct packed {
-    const slm_reader *reader;
-    size_t payload;
-} packed;
-
 size_t side_files_payload(const slm_reader *reader) {
     const slm_file_info *info = slm_reader_info(reader);
     for (size_t i = info->tensors; i < info->payloads; i++)
@@ -17,8 +12,8 @@ size_t side_files_payload(const slm_reader *reader) {
     return SIZE_MAX;
 }
 
-static bool read_packed(void *context, uint64_t offset, void *buffer, size_t size, fault *f) {
-    const packed *p = context;
+bool side_payload_read(void *context, uint64_t offset, void *buffer, size_t size, fault *f) {
+    const side_payload *p = context;
     slm_error error;
     slm_status status = slm_reader_read(p->reader, p->payload, offset, size, buffer, &error);
     return status == SLM_OK || fault_slm(f, status, &error, "the side files cannot be read");
@@ -56,11 +51,12 @@ static bool list_files(side_list *list, side_reader *side, const slm_reader *rea
 
 bool side_listing_read(side_list *list, const slm_reader *reader, fault *f) {
     *list = (side_list){0};
-    packed p = {reader, side_files_payload(reader)};
+    side_payload p = {reader, side_files_payload(reader)};
     if (p.payload == SIZE_MAX)
         return true;
     side_reader *side = NULL;
-    bool good = side_open(&side, read_packed, &p, slm_reader_payload(reader, p.payload)->size, f) && list_files(list, side, reader, f);
+    bool good =
+        side_open(&side, side_payload_read, &p, slm_reader_payload(reader, p.payload)->size, f) && list_files(list, side, reader, f);
     side_close(side);
     return good;
 }

@@ -93,6 +93,12 @@ size_t text_escaped_width(const char *bytes, size_t length) {
     return total;
 }
 
+void text_print_padded(FILE *stream, const char *bytes, size_t length, size_t columns) {
+    text_print_escaped(stream, bytes, length);
+    for (size_t width = text_escaped_width(bytes, length); width < columns; width++)
+        putc(' ', stream);
+}
+
 bool text_colour(FILE *stream) {
     const char *no = getenv("NO_COLOR");
     const char *term = getenv("TERM");

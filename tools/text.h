@@ -21,6 +21,9 @@ void text_print_escaped(FILE *stream, const char *bytes, size_t length);
 /* Columns the escaped text takes, one a code point. */
 size_t text_escaped_width(const char *bytes, size_t length);
 
+/* The escaped text, and spaces behind it up to `columns`. */
+void text_print_padded(FILE *stream, const char *bytes, size_t length, size_t columns);
+
 /* Whether stream may be coloured: a terminal, NO_COLOR unset or empty, TERM not "dumb". */
 bool text_colour(FILE *stream);
 
