@@ -15,8 +15,22 @@ typedef struct search_stats {
 /* What a scale is chosen for, over all its weights; both in a fixed order of operations. */
 typedef struct weight_stats {
     double squared_norm; /* sum of w^2 */
-    float maximum;       /* largest |w| */
+    double maximum;      /* largest |w| */
     uint64_t weights;
 } weight_stats;
+
+static inline void search_stats_add(search_stats *sum, const search_stats *part) {
+    sum->squared_norm += part->squared_norm;
+    sum->squared_error += part->squared_error;
+    sum->maximum_error = part->maximum_error > sum->maximum_error ? part->maximum_error : sum->maximum_error;
+    sum->blocks += part->blocks;
+    sum->examined += part->examined;
+}
+
+static inline void weight_stats_add(weight_stats *sum, const weight_stats *part) {
+    sum->squared_norm += part->squared_norm;
+    sum->maximum = part->maximum > sum->maximum ? part->maximum : sum->maximum;
+    sum->weights += part->weights;
+}
 
 #endif

@@ -1,0 +1,34 @@
+/* The best candidates of one seed for one block. */
+#ifndef SLM_BLOCK_CANDIDATE_H
+#define SLM_BLOCK_CANDIDATE_H
+
+#include "block_basis.h"
+
+/* A candidate's place in the order that breaks ties: seed, then exponent, then q_0, q_1, ... as signed numbers. As each field is
+ * stored with its width and coefficients offset by 2^(B-1), keys compare as one integer. Never above 64 bits, as a record is not. */
+typedef uint64_t candidate_key;
+
+typedef struct best_candidate {
+    double error; /* of candidate_error(); INFINITY before the first */
+    candidate_key key;
+} best_candidate;
+
+/* The squared error that decides everything: ((x_0 - T_0)^2 + (x_1 - T_1)^2) + ... in double, in this order, without contraction. */
+double candidate_error(const double *target, const double *integers, unsigned rows);
+
+/* The smallest candidate_error() any integers can have: those nearest to the target. */
+double candidate_floor(const double *target, unsigned rows);
+
+/* Improves *best by the (e, q) of one seed that have the smallest (error, key). `length` is the target's norm, in double. False where
+ * the seed was dismissed by its residual. */
+int candidate_search_exact(const slm_profile *profile, const seed_lattice *lattice, uint32_t seed, const double *target, double length,
+                           best_candidate *best);
+
+/* Improves *best by the one candidate the paper's algorithm forms for a seed. */
+void candidate_search_paper(const slm_profile *profile, const seed_lattice *lattice, uint32_t seed, const double *target,
+                            best_candidate *best);
+
+/* The record (specification section "Block records") of a key. */
+uint64_t candidate_record(const slm_profile *profile, candidate_key key);
+
+#endif

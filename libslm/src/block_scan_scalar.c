@@ -1,0 +1,76 @@
+/* The dense scan in plain C, and the choice among the scans of this build. */
+typedef struct vector {
+    float lane[16];
+} vector;
+#define LANES 16
+#define TILE_BLOCKS 1 /* and no room for a target in registers */
+#define TARGETS_IN_MEMORY
+#define TILE_VECTORS 1
+#define SCAN_FUNCTION block_scan_scalar
+
+#include <stdint.h>
+#include <string.h>
+
+static inline vector vector_all(float value) {
+    vector v;
+    for (int i = 0; i < LANES; i++) {
+        v.lane[i] = value;
+    }
+    return v;
+}
+static inline vector vector_zero(void) { return vector_all(0); }
+static inline vector vector_one(void) { return vector_all(1); }
+static inline vector vector_load(const float *source) {
+    vector v;
+    memcpy(v.lane, source, sizeof v.lane);
+    return v;
+}
+static inline void vector_store(float *target, vector v) { memcpy(target, v.lane, sizeof v.lane); }
+static inline vector vector_add_product(vector a, vector b, vector sum) {
+    for (int i = 0; i < LANES; i++) {
+        sum.lane[i] += a.lane[i] * b.lane[i];
+    }
+    return sum;
+}
+static inline vector vector_take_product(vector a, vector b, vector sum) {
+    for (int i = 0; i < LANES; i++) {
+        sum.lane[i] -= a.lane[i] * b.lane[i];
+    }
+    return sum;
+}
+static inline uint32_t vector_not_above(vector v, float limit) {
+    uint32_t mask = 0;
+    for (int i = 0; i < LANES; i++) {
+        mask |= (uint32_t)(v.lane[i] <= limit) << i;
+    }
+    return mask;
+}
+
+#include "block_scan_impl.h"
+
+#if defined(__x86_64__) && defined(__GNUC__)
+static int has_avx2(void) { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
+static int has_avx512(void) { return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq"); }
+#endif
+static int has_nothing(void) { return 1; }
+
+/* Fastest last. */
+static const struct {
+    block_scan_kernel kernel;
+    int (*runs_here)(void);
+} kernels[] = {
+    {{"scalar", block_scan_scalar}, has_nothing},
+#if defined(__x86_64__) && defined(__GNUC__)
+    {{"avx2", block_scan_avx2}, has_avx2},
+    {{"avx512", block_scan_avx512}, has_avx512},
+#endif
+};
+
+const block_scan_kernel *block_scan_find(const char *name) {
+    for (size_t i = sizeof kernels / sizeof kernels[0]; i-- > 0;) {
+        if (kernels[i].runs_here() && (name == NULL || strcmp(name, kernels[i].kernel.name) == 0)) {
+            return &kernels[i].kernel;
+        }
+    }
+    return NULL;
+}

@@ -1,0 +1,326 @@
+/* Block coding's search: a dense scan of all seeds by their least-squares residual, then a closer look at those that can still win.
+ *
+ * With U = Q R, |x - 2^e U q|^2 = residual(s) + |Q^T x - 2^e R q|^2, whatever e and q, so a seed whose residual is above the best error
+ * so far cannot win. The scan computes residuals in float for unit vectors x / |x| and keeps a seed unless its residual is above the
+ * best error by more than the float arithmetic can err; decisions among those kept are made in double (block_candidate.c).
+ *
+ * Float error. Let u = 2^-24, k basis columns, C rows; target and columns are unit vectors rounded to float. A computed product of a
+ * column and the target errs by at most (C + 2) u (Cauchy-Schwarz; fused or not, any order), so its square by 2 |y_i| (C + 2) u and
+ * second-order terms, the sum of the squares by 2 sqrt(k) (C + 2) u as |y| <= 1, and the k subtractions from 1 by k u. MARGIN doubles that.
+ */
+#include "block_search.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "alloc.h"
+#include "block_candidate.h"
+#include "block_scan.h"
+
+#define TABLE_BYTES_MAX ((uint64_t)96 << 20) /* a larger basis is made again for each call */
+#define FIRST_TILE_GROUPS 16                 /* the first tile is small: it finds the error that prunes the others */
+#define TILE_GROUPS 128
+#define FRESH_TILE_GROUPS 16 /* tiles made on the fly */
+#define BATCH 264            /* blocks a scan, tables ready */
+#define FRESH_BATCH 4104     /* the same, tables made on the fly */
+
+struct block_search {
+    slm_allocator allocator;
+    slm_profile profile;
+    slm_search mode;
+    const block_scan_kernel *kernel;
+    scan_shape shape;
+    uint32_t groups; /* of all seeds */
+    float margin;
+    void *basis_memory;
+    float *basis;    /* aligned in it; NULL where it is made on the fly */
+    float *shortest; /* likewise: one a seed */
+};
+
+struct block_scratch {
+    slm_allocator allocator;
+    size_t batch;
+    uint32_t tile_groups;
+    void *basis_memory;
+    float *basis; /* aligned in it: a tile made on the fly */
+    float *shortest;
+    float *unit; /* batch x rows */
+    float *limits;
+    uint64_t *found;
+    uint32_t *counts;
+    double *lengths;
+    double *floors;
+    best_candidate *best;
+    size_t *blocks; /* their numbers in the caller's array */
+};
+
+/* Memory for a basis, to be freed, and the basis in it at a multiple of 64 bytes. */
+static void *allocate_basis(const slm_allocator *allocator, uint64_t floats, float **basis) {
+    unsigned char *memory = slmi_allocate(allocator, floats * sizeof(float) + 63, 1);
+    if (memory != NULL) {
+        *basis = (float *)(void *)(memory + (64 - (uintptr_t)memory % 64) % 64);
+    }
+    return memory;
+}
+
+slm_status block_search_create(block_search **search, const slm_profile *profile, unsigned rows, slm_search mode, const char *kernel,
+                               const slm_allocator *allocator) {
+    const block_scan_kernel *scan = block_scan_find(kernel);
+    if (scan == NULL) {
+        return SLM_E_ARGUMENT;
+    }
+    const slm_allocator chosen = slmi_allocator(allocator);
+    block_search *made = slmi_allocate_zeroed(&chosen, 1, sizeof *made);
+    if (made == NULL) {
+        return SLM_E_MEMORY;
+    }
+    made->allocator = chosen;
+    made->profile = *profile;
+    made->mode = mode;
+    made->kernel = scan;
+    made->shape = scan_shape_of(profile, rows);
+    made->groups = ((UINT32_C(1) << profile->K) + SCAN_LANES - 1) / SCAN_LANES;
+    const double unit = 1.0 / (1 << 24);
+    made->margin = (float)(2 * unit * (2 * sqrt(made->shape.columns) * (rows + 2) + made->shape.columns + 4));
+    const uint64_t floats = (uint64_t)made->groups * SCAN_LANES * (made->shape.columns * made->shape.rows + 1);
+    if (floats * sizeof(float) <= TABLE_BYTES_MAX) {
+        const uint64_t seeds = (uint64_t)made->groups * SCAN_LANES;
+        made->basis_memory = allocate_basis(&chosen, seeds * made->shape.columns * made->shape.rows, &made->basis);
+        made->shortest = slmi_allocate(&chosen, seeds, sizeof(float));
+        if (made->basis_memory == NULL || made->shortest == NULL) {
+            block_search_free(made);
+            return SLM_E_MEMORY;
+        }
+        scan_basis_fill(profile, made->shape, 0, made->groups, made->basis, made->shortest);
+    }
+    *search = made;
+    return SLM_OK;
+}
+
+void block_search_free(block_search *search) {
+    if (search != NULL) {
+        const slm_allocator allocator = search->allocator;
+        slmi_free(&allocator, search->basis_memory);
+        slmi_free(&allocator, search->shortest);
+        slmi_free(&allocator, search);
+    }
+}
+
+const char *block_search_kernel(const block_search *search) { return search->kernel->name; }
+
+unsigned block_search_rows(const block_search *search) { return search->shape.rows; }
+
+size_t block_search_piece(const block_search *search) { return search->basis != NULL ? 4 * BATCH : FRESH_BATCH; }
+
+slm_status block_scratch_create(block_scratch **scratch, const block_search *search, const slm_allocator *allocator) {
+    const slm_allocator chosen = slmi_allocator(allocator);
+    block_scratch *made = slmi_allocate_zeroed(&chosen, 1, sizeof *made);
+    if (made == NULL) {
+        return SLM_E_MEMORY;
+    }
+    made->allocator = chosen;
+    made->batch = search->basis != NULL ? BATCH : FRESH_BATCH;
+    made->tile_groups = search->basis != NULL ? TILE_GROUPS : FRESH_TILE_GROUPS;
+    const size_t rows = search->shape.rows;
+    const size_t batch = made->batch;
+    int complete = 1;
+    if (search->basis == NULL) {
+        const size_t seeds = (size_t)made->tile_groups * SCAN_LANES;
+        made->basis_memory = allocate_basis(&chosen, seeds * rows * search->shape.columns, &made->basis);
+        made->shortest = slmi_allocate(&chosen, seeds, sizeof(float));
+        complete = made->basis_memory != NULL && made->shortest != NULL;
+    }
+    made->unit = slmi_allocate(&chosen, batch * rows, sizeof *made->unit);
+    made->limits = slmi_allocate(&chosen, batch, sizeof *made->limits);
+    made->found = slmi_allocate(&chosen, batch * made->tile_groups * SCAN_LANES, sizeof *made->found);
+    made->counts = slmi_allocate(&chosen, batch, sizeof *made->counts);
+    made->lengths = slmi_allocate(&chosen, batch, sizeof *made->lengths);
+    made->floors = slmi_allocate(&chosen, batch, sizeof *made->floors);
+    made->best = slmi_allocate(&chosen, batch, sizeof *made->best);
+    made->blocks = slmi_allocate(&chosen, batch, sizeof *made->blocks);
+    if (!complete || made->unit == NULL || made->limits == NULL || made->found == NULL || made->counts == NULL || made->lengths == NULL ||
+        made->floors == NULL || made->best == NULL || made->blocks == NULL) {
+        block_scratch_free(made);
+        return SLM_E_MEMORY;
+    }
+    *scratch = made;
+    return SLM_OK;
+}
+
+void block_scratch_free(block_scratch *scratch) {
+    if (scratch != NULL) {
+        const slm_allocator allocator = scratch->allocator;
+        slmi_free(&allocator, scratch->basis_memory);
+        slmi_free(&allocator, scratch->shortest);
+        slmi_free(&allocator, scratch->unit);
+        slmi_free(&allocator, scratch->limits);
+        slmi_free(&allocator, scratch->found);
+        slmi_free(&allocator, scratch->counts);
+        slmi_free(&allocator, scratch->lengths);
+        slmi_free(&allocator, scratch->floors);
+        slmi_free(&allocator, scratch->best);
+        slmi_free(&allocator, scratch->blocks);
+        slmi_free(&allocator, scratch);
+    }
+}
+
+/* Whether no seed above `seed` can beat or tie: the best possible error is reached, and a tie goes to the smaller seed. */
+static int is_settled(const block_search *search, const best_candidate *best, double floor, uint32_t seed) {
+    return best->error <= floor && (best->key >> (search->profile.E + search->profile.P * search->profile.B)) <= seed;
+}
+
+/* Residuals of unit vectors above this cannot win. */
+static float limit_of(const block_search *search, const best_candidate *best, double length) {
+    const double limit = best->error / (length * length) * (1 + 1e-9) + search->margin;
+    return limit < 4 ? nextafterf((float)limit, INFINITY) : 4;
+}
+
+static void examine(const block_search *search, const double *target, double length, uint32_t seed, best_candidate *best) {
+    seed_lattice lattice;
+    seed_lattice_make(&lattice, &search->profile, search->shape.rows, seed);
+    /* The paper's candidate is a good first one for the exact search too. */
+    candidate_search_paper(&search->profile, &lattice, seed, target, best);
+    if (search->mode == SLM_SEARCH_EXACT) {
+        candidate_search_exact(&search->profile, &lattice, seed, target, length, best);
+    }
+}
+
+static void sink(uint64_t *heap, uint32_t count, uint32_t i) {
+    const uint64_t moved = heap[i];
+    for (uint32_t child; (child = 2 * i + 1) < count; i = child) {
+        if (child + 1 < count && heap[child + 1] < heap[child]) {
+            child++;
+        }
+        if (heap[child] >= moved) {
+            break;
+        }
+        heap[i] = heap[child];
+    }
+    heap[i] = moved;
+}
+
+/* Looks at the seeds a tile's scan has left for one block, the smallest residual first. */
+static uint64_t examine_found(const block_search *search, block_scratch *scratch, size_t b, const double *target, const float *shortest,
+                              uint32_t first_seed) {
+    uint64_t *heap = scratch->found + b * (size_t)scratch->tile_groups * SCAN_LANES;
+    uint32_t count = scratch->counts[b];
+    best_candidate *best = &scratch->best[b];
+    const double length = scratch->lengths[b];
+    uint64_t examined = 0;
+    for (uint32_t i = count / 2; i-- > 0;) {
+        sink(heap, count, i);
+    }
+    float limit = limit_of(search, best, length);
+    while (count > 0) {
+        const uint32_t seed = (uint32_t)heap[0];
+        const uint32_t bits = (uint32_t)(heap[0] >> 32);
+        float residual;
+        memcpy(&residual, &bits, sizeof residual);
+        if (residual > limit) {
+            break;
+        }
+        heap[0] = heap[--count];
+        sink(heap, count, 0);
+        if (seed <= 1 || seed >> search->profile.K != 0 || is_settled(search, best, scratch->floors[b], seed)) {
+            continue; /* seed 1 was the first of all */
+        }
+        /* Where every nonzero vector of the seed is longer than twice the target, 0 is the best it has: no better than that of seed 1. */
+        if (search->mode == SLM_SEARCH_EXACT && shortest[seed - first_seed] > 2 * length * (1 + 1e-6)) {
+            continue;
+        }
+        examine(search, target, length, seed, best);
+        examined++;
+        limit = limit_of(search, best, length);
+    }
+    return examined;
+}
+
+static uint64_t search_batch(const block_search *search, block_scratch *scratch, const double *targets, size_t count) {
+    const unsigned rows = search->shape.rows;
+    uint64_t examined = 0;
+    block_scan scan = {.shape = search->shape,
+                       .targets = scratch->unit,
+                       .limits = scratch->limits,
+                       .blocks = (count + SCAN_BLOCKS - 1) / SCAN_BLOCKS * SCAN_BLOCKS,
+                       .found = scratch->found,
+                       .capacity = (size_t)scratch->tile_groups * SCAN_LANES,
+                       .counts = scratch->counts};
+    for (size_t b = 0; b < scan.blocks; b++) {
+        for (unsigned c = 0; c < rows; c++) {
+            scratch->unit[b * rows + c] = b < count ? (float)(targets[scratch->blocks[b] * rows + c] / scratch->lengths[b]) : 0;
+        }
+    }
+    for (uint32_t group = 0; group < search->groups;) {
+        uint32_t tile = group == 0 && scratch->tile_groups > FIRST_TILE_GROUPS ? FIRST_TILE_GROUPS : scratch->tile_groups;
+        if (tile > search->groups - group) {
+            tile = search->groups - group;
+        }
+        const float *shortest;
+        scan.first_seed = group * SCAN_LANES;
+        scan.groups = tile;
+        if (search->basis != NULL) {
+            scan.basis = search->basis + (size_t)scan.first_seed * rows * search->shape.columns;
+            shortest = search->shortest + scan.first_seed;
+        } else {
+            scan_basis_fill(&search->profile, search->shape, scan.first_seed, tile, scratch->basis, scratch->shortest);
+            scan.basis = scratch->basis;
+            shortest = scratch->shortest;
+        }
+        for (size_t b = 0; b < scan.blocks; b++) {
+            scratch->counts[b] = 0;
+            scratch->limits[b] = -1;
+            if (b < count && !is_settled(search, &scratch->best[b], scratch->floors[b], scan.first_seed)) {
+                scratch->limits[b] = limit_of(search, &scratch->best[b], scratch->lengths[b]);
+            }
+        }
+        search->kernel->run(&scan);
+        for (size_t b = 0; b < count; b++) {
+            examined += examine_found(search, scratch, b, targets + scratch->blocks[b] * rows, shortest, scan.first_seed);
+        }
+        group += tile;
+    }
+    return examined;
+}
+
+uint64_t block_search_run(const block_search *search, block_scratch *scratch, const double *targets, size_t count, uint64_t *records,
+                          double *errors) {
+    const unsigned rows = search->shape.rows;
+    uint64_t examined = 0;
+    size_t waiting = 0;
+    for (size_t i = 0; i < count || waiting > 0; i++) {
+        if (i < count) {
+            const double *target = targets + i * rows;
+            best_candidate best = {INFINITY, 0};
+            double square = 0;
+            for (unsigned c = 0; c < rows; c++) {
+                square += target[c] * target[c];
+            }
+            const double length = sqrt(square);
+            const double floor = candidate_floor(target, rows);
+            examine(search, target, length, 1, &best);
+            examined++;
+            if (is_settled(search, &best, floor, 1)) { /* such as a block of zeros */
+                records[i] = candidate_record(&search->profile, best.key);
+                if (errors != NULL) {
+                    errors[i] = best.error;
+                }
+            } else {
+                scratch->blocks[waiting] = i;
+                scratch->lengths[waiting] = length;
+                scratch->floors[waiting] = floor;
+                scratch->best[waiting++] = best;
+            }
+        }
+        if (waiting == scratch->batch || (waiting > 0 && i + 1 >= count)) {
+            examined += search_batch(search, scratch, targets, waiting);
+            for (size_t b = 0; b < waiting; b++) {
+                records[scratch->blocks[b]] = candidate_record(&search->profile, scratch->best[b].key);
+                if (errors != NULL) {
+                    errors[scratch->blocks[b]] = scratch->best[b].error;
+                }
+            }
+            waiting = 0;
+        }
+    }
+    return examined;
+}

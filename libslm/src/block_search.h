@@ -1,0 +1,30 @@
+/* Block coding: the best record for each block. */
+#ifndef SLM_BLOCK_SEARCH_H
+#define SLM_BLOCK_SEARCH_H
+
+#include "slm/encode.h"
+
+typedef struct block_search block_search;   /* tables of one profile and block length: immutable, shared by all threads */
+typedef struct block_scratch block_scratch; /* working memory of one thread */
+
+/* `profile` is valid and of block coding; `rows` (1..C) weights count in each block. kernel NULL: the fastest here; SLM_E_ARGUMENT where
+ * there is none of that name. */
+slm_status block_search_create(block_search **search, const slm_profile *profile, unsigned rows, slm_search mode, const char *kernel,
+                               const slm_allocator *allocator);
+void block_search_free(block_search *search); /* NULL is allowed */
+const char *block_search_kernel(const block_search *search);
+
+unsigned block_search_rows(const block_search *search);
+
+/* How many blocks a call of block_search_run should have, so that tables serve many: a multiple of 8. */
+size_t block_search_piece(const block_search *search);
+
+slm_status block_scratch_create(block_scratch **scratch, const block_search *search, const slm_allocator *allocator);
+void block_scratch_free(block_scratch *scratch); /* NULL is allowed */
+
+/* The records of `count` blocks. targets: count x rows finite numbers, weights in units of T. errors (may be NULL): sum of (target - T)^2
+ * of each. Returns how many seeds were looked at more closely than by their bound. */
+uint64_t block_search_run(const block_search *search, block_scratch *scratch, const double *targets, size_t count, uint64_t *records,
+                          double *errors);
+
+#endif

@@ -1,0 +1,166 @@
+/* Level 3: the encoder object, and encoding from and to memory. */
+#include <string.h>
+
+#include "alloc.h"
+#include "checked.h"
+#include "encode_internal.h"
+#include "error.h"
+
+static const char *kernel_of(const slm_encoder *encoder) { return encoder->kernel[0] != '\0' ? encoder->kernel : NULL; }
+
+/* The searches a coding needs beside those there are. */
+static slm_status prepare(slm_encoder *encoder) {
+    const slm_profile *profile = &encoder->coding.profile;
+    if (profile->coding == SLM_CODING_TRELLIS) {
+        return encoder->trellis != NULL ? SLM_OK
+                                        : trellis_search_create(&encoder->trellis, profile, kernel_of(encoder), &encoder->allocator);
+    }
+    const unsigned rest = (unsigned)(encoder->coding.run_length % profile->C);
+    slm_status status = SLM_OK;
+    if (encoder->blocks == NULL && encoder->coding.run_length >= profile->C) {
+        status = block_search_create(&encoder->blocks, profile, profile->C, encoder->search, kernel_of(encoder), &encoder->allocator);
+    }
+    if (status == SLM_OK && (encoder->short_last == NULL || block_search_rows(encoder->short_last) != rest)) {
+        block_search_free(encoder->short_last);
+        encoder->short_last = NULL;
+        if (rest != 0) {
+            status = block_search_create(&encoder->short_last, profile, rest, encoder->search, kernel_of(encoder), &encoder->allocator);
+        }
+    }
+    return status;
+}
+
+slm_status slm_encoder_create(slm_encoder **encoder, const slm_coding *coding, const slm_encoder_options *options, slm_error *error) {
+    slm_encoder_options chosen = {0};
+    if (encoder == NULL || coding == NULL) {
+        return slmi_fail_call(error, SLM_E_ARGUMENT, "no coding given");
+    }
+    *encoder = NULL;
+    if (options != NULL) {
+        if (options->struct_size < sizeof options->struct_size) {
+            return slmi_fail_call(error, SLM_E_ARGUMENT, "struct_size of slm_encoder_options is not set");
+        }
+        memcpy(&chosen, options, options->struct_size < sizeof chosen ? options->struct_size : sizeof chosen);
+    }
+    const char *reason = "";
+    slm_status status = slm_coding_check(coding, &reason);
+    if (status != SLM_OK) {
+        return slmi_fail_reason(error, status, reason, SLMI_NOWHERE, SLMI_NOWHERE, "coding");
+    }
+    if (chosen.search != SLM_SEARCH_EXACT && chosen.search != SLM_SEARCH_PAPER) {
+        return slmi_fail_call(error, SLM_E_ARGUMENT, "unknown search %d", (int)chosen.search);
+    }
+    if (coding->profile.coding == SLM_CODING_TRELLIS && chosen.search == SLM_SEARCH_PAPER) {
+        return slmi_fail_call(error, SLM_E_ARGUMENT, "the paper's search is for block coding, not for trellis coding");
+    }
+    const slm_allocator allocator = slmi_allocator(chosen.allocator);
+    slm_encoder *made = slmi_allocate_zeroed(&allocator, 1, sizeof *made);
+    if (made == NULL) {
+        return slmi_fail_memory(error);
+    }
+    made->allocator = allocator;
+    made->coding = *coding;
+    made->search = chosen.search;
+    made->scale_per_run = chosen.scale_per_run;
+    made->threads = chosen.threads;
+    status = SLM_E_ARGUMENT;
+    if (chosen.kernel == NULL || strlen(chosen.kernel) < sizeof made->kernel) {
+        if (chosen.kernel != NULL) {
+            strcpy(made->kernel, chosen.kernel);
+        }
+        status = prepare(made);
+    }
+    if (status != SLM_OK) {
+        slm_encoder_free(made);
+        if (status == SLM_E_MEMORY) {
+            return slmi_fail_memory(error);
+        }
+        if (chosen.kernel != NULL) {
+            return slmi_fail_call(error, status, "no search kernel of that name for this profile and machine");
+        }
+        return slmi_fail_call(error, status, "the profile is beyond what this search covers");
+    }
+    *encoder = made;
+    return SLM_OK;
+}
+
+slm_status slm_encoder_retarget(slm_encoder *encoder, uint64_t run_length, unsigned rotation, uint16_t sign_seed) {
+    slm_coding wanted = encoder->coding;
+    if (rotation > SLM_ROTATION_MAX) {
+        return SLM_E_PROFILE;
+    }
+    wanted.run_length = run_length;
+    wanted.rotation = (uint8_t)rotation;
+    wanted.sign_seed = sign_seed;
+    slm_status status = slm_coding_check(&wanted, NULL);
+    if (status != SLM_OK) {
+        return status;
+    }
+    const slm_coding before = encoder->coding;
+    encoder->coding = wanted;
+    status = prepare(encoder);
+    if (status != SLM_OK) {
+        encoder->coding = before;
+        (void)prepare(encoder);
+    }
+    return status;
+}
+
+void slm_encoder_free(slm_encoder *encoder) {
+    if (encoder != NULL) {
+        const slm_allocator allocator = encoder->allocator;
+        block_search_free(encoder->blocks);
+        block_search_free(encoder->short_last);
+        trellis_search_free(encoder->trellis);
+        slmi_free(&allocator, encoder);
+    }
+}
+
+const char *slm_encoder_kernel(const slm_encoder *encoder) {
+    if (encoder->trellis != NULL) {
+        return trellis_search_kernel(encoder->trellis);
+    }
+    return block_search_kernel(encoder->blocks != NULL ? encoder->blocks : encoder->short_last);
+}
+
+unsigned slm_recommended_rotation(const slm_profile *profile, uint64_t run_length) {
+    if (profile->coding == SLM_CODING_TRELLIS && run_length > 0) {
+        for (unsigned h = 8; h >= SLM_ROTATION_MIN; h--) {
+            if (run_length % (UINT64_C(1) << h) == 0) {
+                return h;
+            }
+        }
+    }
+    return 0;
+}
+
+typedef struct memory_io {
+    const float *weights;
+    uint16_t *scales;
+    uint8_t *codes;
+} memory_io;
+
+static slm_status read_memory(void *context, uint64_t first, size_t count, float *weights) {
+    const memory_io *memory = context;
+    memcpy(weights, memory->weights + first, count * sizeof *weights);
+    return SLM_OK;
+}
+
+static slm_status write_scales_memory(void *context, uint64_t first, size_t count, const uint16_t *scales) {
+    const memory_io *memory = context;
+    memcpy(memory->scales + first, scales, count * sizeof *scales);
+    return SLM_OK;
+}
+
+static slm_status write_codes_memory(void *context, uint64_t offset, size_t size, const uint8_t *codes) {
+    const memory_io *memory = context;
+    memcpy(memory->codes + offset, codes, size);
+    return SLM_OK;
+}
+
+slm_status slm_encode_memory(const slm_encoder *encoder, uint64_t elements, const float *weights, uint16_t *scales, uint8_t *codes,
+                             slm_encode_report *report, slm_error *error) {
+    memory_io memory = {weights, scales, codes};
+    const slm_encode_io io = {&memory, read_memory, write_scales_memory, write_codes_memory, NULL};
+    return slm_encode_tensor(encoder, elements, &io, report, error);
+}

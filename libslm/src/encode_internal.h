@@ -1,0 +1,61 @@
+/* What the files of the encoding driver share. */
+#ifndef SLM_ENCODE_INTERNAL_H
+#define SLM_ENCODE_INTERNAL_H
+
+#include "block_search.h"
+#include "search_stats.h"
+#include "slm/encode.h"
+#include "trellis_search.h"
+
+struct slm_encoder {
+    slm_allocator allocator;
+    slm_coding coding;
+    slm_search search;
+    bool scale_per_run;
+    unsigned threads;
+    char kernel[16];          /* as asked for; "" for the fastest */
+    block_search *blocks;     /* block coding: whole blocks */
+    block_search *short_last; /* block coding: a run's last block of run_length mod C weights, or NULL */
+    trellis_search *trellis;  /* trellis coding */
+};
+
+/* Work is cut into pieces: `segments` stretches of `length` weights lying one behind another. They are whole runs, or one part
+ * of a run whose codes begin and end on byte boundaries. */
+typedef struct piece_shape {
+    uint64_t segments;
+    uint64_t length;
+    bool is_part; /* of a run */
+} piece_shape;
+
+/* Working memory of one thread. */
+typedef struct encode_worker {
+    slm_allocator allocator;
+    float *weights;    /* a piece's */
+    double *rotated;   /* block coding: the same, in double and rotated where the coding is */
+    double *sample;    /* block coding: blocks a scale is tried on */
+    double *targets;   /* block coding: of whole blocks, or of short last ones */
+    uint64_t *records; /* block coding: of whole blocks, then of short last ones */
+    int64_t *integers; /* block coding: a segment's */
+    uint16_t *scales;  /* a piece's, one a segment */
+    uint8_t *codes;
+    block_scratch *block;
+    block_scratch *block_short;
+    trellis_scratch *trellis;
+} encode_worker;
+
+/* Pieces of the encoder's coding: the largest shape of one. */
+piece_shape encode_piece_shape(const slm_encoder *encoder);
+/* Bytes of the codes of `length` weights of a run from a block's first. */
+uint64_t encode_code_bytes(const slm_encoder *encoder, uint64_t length);
+
+slm_status encode_worker_create(encode_worker *worker, const slm_encoder *encoder, piece_shape largest);
+void encode_worker_free(encode_worker *worker);
+
+/* block_piece.c. Prepares worker->rotated [first, first + count) from worker->weights and adds to the statistics of the rotated weights, in
+ * their order. `column`: that of the first weight in its run, a multiple of the rotation's size. */
+void block_piece_measure(const slm_encoder *encoder, encode_worker *worker, uint64_t first, uint64_t count, uint64_t column,
+                         weight_stats *stats);
+/* Codes a piece that was measured, with worker->scales; *stats is set. `column`: that of each segment's first weight in its run. */
+void block_piece_encode(const slm_encoder *encoder, encode_worker *worker, piece_shape shape, uint64_t column, search_stats *stats);
+
+#endif

@@ -1,0 +1,428 @@
+/* Encoding a tensor: pieces pulled by threads, results added in the pieces' order so that no figure depends on the threads.
+ *
+ * A group of runs shares a scale or has scales chosen run by run. Where the scale needs more than a piece (one for the tensor, or
+ * runs longer than a piece), a first pass measures the group, the scale is chosen, and a second pass codes.
+ */
+#include <math.h>
+#include <pthread.h>
+#include <string.h>
+
+#include "alloc.h"
+#include "block_scale.h"
+#include "encode_internal.h"
+#include "error.h"
+
+#define WINDOW 256 /* pieces that may be ahead of the first unfinished one */
+#define THREADS_MAX 1024
+
+typedef enum pass { PASS_MEASURE, PASS_CODE, PASS_SCALE_AND_CODE } pass;
+
+typedef struct piece_result {
+    bool done;
+    weight_stats weights;
+    search_stats search;
+} piece_result;
+
+typedef struct encode_job {
+    const slm_encoder *encoder;
+    const slm_encode_io *io;
+    piece_shape shape;
+    uint64_t first_run; /* of the group */
+    uint64_t runs;
+    uint64_t pieces;
+    pass pass;
+    uint16_t scale;
+    /* Under the lock: */
+    pthread_mutex_t lock;
+    pthread_cond_t moved;
+    uint64_t next;     /* piece to be taken */
+    uint64_t finished; /* pieces added up: all before this one */
+    piece_result window[WINDOW];
+    slm_status status; /* of failed_piece */
+    uint64_t failed_piece;
+    uint64_t failed_element;
+} encode_job;
+
+typedef struct job_totals {
+    weight_stats weights;
+    search_stats search;
+} job_totals;
+
+typedef struct thread_start {
+    encode_job *job;
+    encode_worker *worker;
+    job_totals *totals;
+} thread_start;
+
+/* A piece's place. */
+typedef struct place {
+    piece_shape shape;
+    uint64_t run;    /* its first */
+    uint64_t column; /* in that run */
+} place;
+
+static uint64_t parts_of_run(const encode_job *job) {
+    const uint64_t run_length = job->encoder->coding.run_length;
+    return run_length / job->shape.length + (run_length % job->shape.length != 0);
+}
+
+static uint64_t count_pieces(const encode_job *job) {
+    if (job->shape.is_part) {
+        return job->runs * parts_of_run(job);
+    }
+    return job->runs / job->shape.segments + (job->runs % job->shape.segments != 0);
+}
+
+static place place_of(const encode_job *job, uint64_t piece) {
+    place at = {job->shape, job->first_run, 0};
+    if (job->shape.is_part) {
+        const uint64_t parts = parts_of_run(job);
+        at.run += piece / parts;
+        at.column = piece % parts * job->shape.length;
+        if (at.shape.length > job->encoder->coding.run_length - at.column) {
+            at.shape.length = job->encoder->coding.run_length - at.column;
+        }
+    } else {
+        const uint64_t first = piece * job->shape.segments;
+        at.run += first;
+        if (at.shape.segments > job->runs - first) {
+            at.shape.segments = job->runs - first;
+        }
+    }
+    return at;
+}
+
+static slm_status read_weights(const slm_encode_io *io, uint64_t first, uint64_t count, float *weights, uint64_t *failed_element) {
+    const slm_status status = io->read(io->context, first, (size_t)count, weights);
+    for (uint64_t i = 0; status == SLM_OK && i < count; i++) {
+        if (!isfinite(weights[i])) {
+            *failed_element = first + i;
+            return SLM_E_NONFINITE;
+        }
+    }
+    return status;
+}
+
+static void measure(const slm_encoder *encoder, encode_worker *worker, uint64_t first, uint64_t count, uint64_t column,
+                    weight_stats *stats) {
+    if (encoder->trellis == NULL) {
+        block_piece_measure(encoder, worker, first, count, column, stats);
+        return;
+    }
+    for (uint64_t i = first; i < first + count; i++) {
+        const double magnitude = fabs((double)worker->weights[i]);
+        stats->squared_norm += magnitude * magnitude;
+        stats->maximum = magnitude > stats->maximum ? magnitude : stats->maximum;
+    }
+    stats->weights += count;
+}
+
+/* The scale of segment s of a piece in memory. */
+static slm_status scale_segment(const slm_encoder *encoder, encode_worker *worker, piece_shape shape, uint64_t s,
+                                const weight_stats *stats) {
+    const slm_profile *profile = &encoder->coding.profile;
+    const uint64_t first = s * shape.length;
+    if (encoder->trellis != NULL) {
+        return trellis_choose_scale(encoder->trellis, worker->trellis, &encoder->coding, stats, worker->weights + first, 1,
+                                    &worker->scales[s]);
+    }
+    const uint64_t blocks = shape.length / profile->C;
+    const size_t count = block_scale_sample(profile, blocks);
+    for (size_t i = 0; i < count; i++) {
+        memcpy(worker->sample + i * profile->C, worker->rotated + first + i * blocks / count * profile->C,
+               profile->C * sizeof *worker->sample);
+    }
+    worker->scales[s] = block_choose_scale(encoder->blocks, worker->block, &encoder->coding, stats, worker->sample, count, worker->targets,
+                                           worker->records);
+    return SLM_OK;
+}
+
+static slm_status code_piece(const encode_job *job, encode_worker *worker, const place *at, piece_result *result) {
+    const slm_encoder *encoder = job->encoder;
+    const slm_encode_io *io = job->io;
+    const uint64_t run_bytes = encode_code_bytes(encoder, encoder->coding.run_length);
+    const uint64_t piece_bytes = at->shape.segments * encode_code_bytes(encoder, at->shape.length);
+    slm_status status = SLM_OK;
+    for (uint64_t s = 0; s < at->shape.segments; s++) {
+        weight_stats stats = {0, 0, 0};
+        measure(encoder, worker, s * at->shape.length, at->shape.length, at->column, &stats);
+        worker->scales[s] = job->scale;
+        if (job->pass == PASS_SCALE_AND_CODE) {
+            status = scale_segment(encoder, worker, at->shape, s, &stats);
+            if (status != SLM_OK) {
+                return status;
+            }
+        }
+    }
+    if (job->pass == PASS_SCALE_AND_CODE) {
+        status = io->write_scales(io->context, at->run, (size_t)at->shape.segments, worker->scales);
+        if (status != SLM_OK) {
+            return status;
+        }
+    }
+    if (encoder->trellis == NULL) {
+        block_piece_encode(encoder, worker, at->shape, at->column, &result->search);
+    } else {
+        for (uint64_t s = 0; s < at->shape.segments; s++) {
+            search_stats one = {0, 0, 0, 0, 0};
+            status = trellis_encode_run(encoder->trellis, worker->trellis, &encoder->coding, worker->weights + s * at->shape.length,
+                                        worker->scales[s], worker->codes + s * run_bytes, &one);
+            if (status != SLM_OK) {
+                return status;
+            }
+            search_stats_add(&result->search, &one);
+        }
+    }
+    /* Whole blocks before the column lie in whole bytes. */
+    const uint64_t offset = at->run * run_bytes + (at->column > 0 ? encode_code_bytes(encoder, at->column) : 0);
+    return io->write_codes(io->context, offset, (size_t)piece_bytes, worker->codes);
+}
+
+static slm_status do_piece(const encode_job *job, encode_worker *worker, uint64_t piece, piece_result *result, uint64_t *failed_element) {
+    const place at = place_of(job, piece);
+    const uint64_t count = at.shape.segments * at.shape.length;
+    const uint64_t first = at.run * job->encoder->coding.run_length + at.column;
+    slm_status status = read_weights(job->io, first, count, worker->weights, failed_element);
+    if (status == SLM_OK) {
+        if (job->pass == PASS_MEASURE) {
+            for (uint64_t s = 0; s < at.shape.segments; s++) {
+                measure(job->encoder, worker, s * at.shape.length, at.shape.length, at.column, &result->weights);
+            }
+        } else {
+            status = code_piece(job, worker, &at, result);
+            if (status == SLM_OK && job->io->progress != NULL && job->io->progress(job->io->context, count) != 0) {
+                status = SLM_E_CANCELLED;
+            }
+        }
+    }
+    return status;
+}
+
+static void *work(void *argument) {
+    const thread_start *start = argument;
+    encode_job *job = start->job;
+    (void)pthread_mutex_lock(&job->lock);
+    for (;;) {
+        while (job->status == SLM_OK && job->next < job->pieces && job->next >= job->finished + WINDOW) {
+            (void)pthread_cond_wait(&job->moved, &job->lock);
+        }
+        if (job->status != SLM_OK || job->next == job->pieces) {
+            break;
+        }
+        const uint64_t piece = job->next++;
+        (void)pthread_mutex_unlock(&job->lock);
+        piece_result result = {true, {0, 0, 0}, {0, 0, 0, 0, 0}};
+        uint64_t failed_element = UINT64_MAX;
+        const slm_status status = do_piece(job, start->worker, piece, &result, &failed_element);
+        (void)pthread_mutex_lock(&job->lock);
+        if (status != SLM_OK) {
+            /* Pieces are taken in order, so the first of those that fail is the same however many threads there are. */
+            if (job->status == SLM_OK || piece < job->failed_piece) {
+                job->status = status;
+                job->failed_piece = piece;
+                job->failed_element = failed_element;
+            }
+        } else {
+            job->window[piece % WINDOW] = result;
+            for (piece_result *first; (first = &job->window[job->finished % WINDOW])->done; job->finished++) {
+                weight_stats_add(&start->totals->weights, &first->weights);
+                search_stats_add(&start->totals->search, &first->search);
+                first->done = false;
+            }
+        }
+        (void)pthread_cond_broadcast(&job->moved);
+    }
+    (void)pthread_mutex_unlock(&job->lock);
+    return NULL;
+}
+
+/* Runs the job's pass over its group on up to `threads` workers; the calling thread is the first. */
+static slm_status run_pass(encode_job *job, pass which, encode_worker *workers, unsigned threads, job_totals *totals) {
+    pthread_t handles[THREADS_MAX];
+    thread_start starts[THREADS_MAX];
+    unsigned started = 1;
+    job->pass = which;
+    job->pieces = count_pieces(job);
+    job->next = 0;
+    job->finished = 0;
+    job->status = SLM_OK;
+    memset(job->window, 0, sizeof job->window);
+    for (unsigned t = 0; t < threads; t++) {
+        starts[t] = (thread_start){job, &workers[t], totals};
+    }
+    while (started < threads && started < job->pieces && pthread_create(&handles[started], NULL, work, &starts[started]) == 0) {
+        started++; /* where no more threads are to be had, fewer do the same */
+    }
+    (void)work(&starts[0]);
+    for (unsigned t = 1; t < started; t++) {
+        (void)pthread_join(handles[t], NULL);
+    }
+    return job->status;
+}
+
+/* Whole blocks spread evenly over the group, into worker->sample. */
+static slm_status sample_blocks(encode_job *job, encode_worker *worker, size_t *count) {
+    const slm_coding *coding = &job->encoder->coding;
+    const unsigned C = coding->profile.C;
+    const uint64_t run_blocks = coding->run_length / C;
+    const uint64_t segment = coding->rotation != 0 ? UINT64_C(1) << coding->rotation : 1;
+    *count = block_scale_sample(&coding->profile, job->runs * run_blocks);
+    for (size_t i = 0; i < *count; i++) {
+        const uint64_t block = (uint64_t)i * (job->runs * run_blocks / *count);
+        const uint64_t column = block % run_blocks * C;
+        const uint64_t first = column / segment * segment;
+        const uint64_t count_read = (column + C + segment - 1) / segment * segment - first;
+        const uint64_t run = job->first_run + block / run_blocks;
+        weight_stats ignored = {0, 0, 0};
+        const slm_status status =
+            read_weights(job->io, run * coding->run_length + first, count_read, worker->weights, &job->failed_element);
+        if (status != SLM_OK) {
+            return status;
+        }
+        block_piece_measure(job->encoder, worker, 0, count_read, first, &ignored);
+        memcpy(worker->sample + i * C, worker->rotated + (column - first), C * sizeof *worker->sample);
+    }
+    return SLM_OK;
+}
+
+#define SAMPLE_WEIGHTS 32768
+
+/* Whole runs spread evenly over the group, in memory that is the caller's to free. */
+static slm_status sample_runs(encode_job *job, const slm_allocator *allocator, float **sample, uint64_t *count) {
+    const uint64_t run_length = job->encoder->coding.run_length;
+    uint64_t wanted = SAMPLE_WEIGHTS / run_length;
+    wanted = wanted < 1 ? 1 : wanted;
+    wanted = wanted > job->runs ? job->runs : wanted;
+    *count = wanted;
+    *sample = slmi_allocate(allocator, wanted, (size_t)run_length * sizeof **sample);
+    if (*sample == NULL) {
+        return SLM_E_MEMORY;
+    }
+    for (uint64_t i = 0; i < wanted; i++) {
+        const uint64_t run = job->first_run + i * (job->runs / wanted);
+        const slm_status status = read_weights(job->io, run * run_length, run_length, *sample + i * run_length, &job->failed_element);
+        if (status != SLM_OK) {
+            return status;
+        }
+    }
+    return SLM_OK;
+}
+
+static slm_status choose_group_scale(encode_job *job, encode_worker *worker, const weight_stats *stats) {
+    const slm_encoder *encoder = job->encoder;
+    slm_status status;
+    if (encoder->trellis != NULL) {
+        float *sample = NULL;
+        uint64_t runs = 0;
+        status = sample_runs(job, &encoder->allocator, &sample, &runs);
+        if (status == SLM_OK) {
+            status = trellis_choose_scale(encoder->trellis, worker->trellis, &encoder->coding, stats, sample, runs, &job->scale);
+        }
+        slmi_free(&encoder->allocator, sample);
+        return status;
+    }
+    size_t blocks = 0;
+    status = sample_blocks(job, worker, &blocks);
+    if (status == SLM_OK) {
+        job->scale = block_choose_scale(encoder->blocks, worker->block, &encoder->coding, stats, worker->sample, blocks, worker->targets,
+                                        worker->records);
+    }
+    return status;
+}
+
+static slm_status encode_groups(encode_job *job, encode_worker *workers, unsigned threads, uint64_t runs, job_totals *totals) {
+    const slm_encoder *encoder = job->encoder;
+    const bool per_run = encoder->scale_per_run;
+    job->first_run = 0;
+    job->runs = runs;
+    if (per_run && !job->shape.is_part) {
+        return run_pass(job, PASS_SCALE_AND_CODE, workers, threads, totals);
+    }
+    job->runs = per_run ? 1 : runs;
+    for (; job->first_run < runs; job->first_run += job->runs) {
+        totals->weights = (weight_stats){0, 0, 0};
+        slm_status status = run_pass(job, PASS_MEASURE, workers, threads, totals);
+        if (status == SLM_OK) {
+            status = choose_group_scale(job, &workers[0], &totals->weights);
+        }
+        if (status == SLM_OK) {
+            status = job->io->write_scales(job->io->context, per_run ? job->first_run : 0, 1, &job->scale);
+        }
+        if (status == SLM_OK) {
+            status = run_pass(job, PASS_CODE, workers, threads, totals);
+        }
+        if (status != SLM_OK) {
+            return status;
+        }
+    }
+    return SLM_OK;
+}
+
+slm_status slm_encode_tensor(const slm_encoder *encoder, uint64_t elements, const slm_encode_io *io, slm_encode_report *report,
+                             slm_error *error) {
+    if (encoder == NULL || io == NULL || io->read == NULL || io->write_scales == NULL || io->write_codes == NULL) {
+        return slmi_fail_call(error, SLM_E_ARGUMENT, "no encoder, or no functions to read and write with");
+    }
+    if (elements == 0 || elements % encoder->coding.run_length != 0) {
+        return slmi_fail_call(error, SLM_E_ARGUMENT, "the number of weights is no multiple of the run length");
+    }
+    const slm_allocator *allocator = &encoder->allocator;
+    const uint64_t runs = elements / encoder->coding.run_length;
+    job_totals sums = {{0, 0, 0}, {0, 0, 0, 0, 0}};
+    encode_job *job = slmi_allocate_zeroed(allocator, 1, sizeof *job);
+    if (job == NULL) {
+        return slmi_fail_memory(error);
+    }
+    job->encoder = encoder;
+    job->io = io;
+    job->shape = encode_piece_shape(encoder);
+    job->runs = runs;
+    job->failed_element = UINT64_MAX;
+    if (!job->shape.is_part && job->shape.segments > runs) {
+        job->shape.segments = runs;
+    }
+    unsigned threads = encoder->threads < 1 ? 1 : encoder->threads > THREADS_MAX ? THREADS_MAX : encoder->threads;
+    const uint64_t pieces = count_pieces(job);
+    threads = threads > pieces ? (unsigned)pieces : threads;
+    encode_worker *workers = slmi_allocate_zeroed(allocator, threads, sizeof *workers);
+    unsigned ready = 0;
+    slm_status status = workers != NULL ? SLM_OK : SLM_E_MEMORY;
+    while (status == SLM_OK && ready < threads) {
+        status = encode_worker_create(&workers[ready], encoder, job->shape);
+        ready += status == SLM_OK;
+    }
+    if (status == SLM_E_MEMORY && ready > 0) {
+        status = SLM_OK; /* fewer threads need less */
+    }
+    if (status == SLM_OK && pthread_mutex_init(&job->lock, NULL) != 0) {
+        status = SLM_E_MEMORY;
+    } else if (status == SLM_OK && pthread_cond_init(&job->moved, NULL) != 0) {
+        (void)pthread_mutex_destroy(&job->lock);
+        status = SLM_E_MEMORY;
+    } else if (status == SLM_OK) {
+        status = encode_groups(job, workers, ready, runs, &sums);
+        (void)pthread_cond_destroy(&job->moved);
+        (void)pthread_mutex_destroy(&job->lock);
+    }
+    const uint64_t failed_element = job->failed_element;
+    while (ready > 0) {
+        encode_worker_free(&workers[--ready]);
+    }
+    slmi_free(allocator, workers);
+    slmi_free(allocator, job);
+    if (status == SLM_E_NONFINITE) {
+        return slmi_fail(error, status, "ENC-2", failed_element, SLMI_NOWHERE, "weight %llu is NaN or infinite",
+                         (unsigned long long)failed_element);
+    }
+    if (status == SLM_E_MEMORY) {
+        return slmi_fail_memory(error);
+    }
+    if (status != SLM_OK) {
+        return slmi_fail_call(error, status, "%s", slm_status_text(status));
+    }
+    if (report != NULL) {
+        *report = (slm_encode_report){sums.search.squared_norm, sums.search.squared_error, sums.search.maximum_error, sums.search.blocks,
+                                      sums.search.examined};
+    }
+    return SLM_OK;
+}

@@ -1,0 +1,87 @@
+/* The shape of pieces, and a thread's working memory. */
+#include "alloc.h"
+#include "encode_internal.h"
+
+#define TRELLIS_WEIGHTS 4096 /* runs shorter than this are taken together */
+
+piece_shape encode_piece_shape(const slm_encoder *encoder) {
+    const slm_coding *coding = &encoder->coding;
+    piece_shape shape = {1, coding->run_length, false};
+    if (coding->profile.coding == SLM_CODING_TRELLIS) {
+        if (coding->run_length < TRELLIS_WEIGHTS) {
+            shape.segments = TRELLIS_WEIGHTS / coding->run_length;
+        }
+        return shape;
+    }
+    const uint64_t blocks = block_search_piece(encoder->blocks != NULL ? encoder->blocks : encoder->short_last);
+    const uint64_t run_blocks = slm_profile_blocks(&coding->profile, coding->run_length);
+    if (run_blocks <= blocks) {
+        shape.segments = blocks / run_blocks;
+        return shape;
+    }
+    /* Eight records end on a byte, and a part of a run holds whole segments of the rotation. */
+    uint64_t unit = UINT64_C(8) * coding->profile.C;
+    while (coding->rotation != 0 && unit % (UINT64_C(1) << coding->rotation) != 0) {
+        unit *= 2;
+    }
+    const uint64_t length = (blocks * coding->profile.C + unit - 1) / unit * unit;
+    if (length < coding->run_length) {
+        shape.length = length;
+        shape.is_part = true;
+    }
+    return shape;
+}
+
+uint64_t encode_code_bytes(const slm_encoder *encoder, uint64_t length) { return slm_profile_run_bytes(&encoder->coding.profile, length); }
+
+slm_status encode_worker_create(encode_worker *worker, const slm_encoder *encoder, piece_shape largest) {
+    const slm_allocator *allocator = &encoder->allocator;
+    const uint64_t weights = largest.segments * largest.length;
+    slm_status status = SLM_OK;
+    *worker = (encode_worker){.allocator = *allocator};
+    worker->weights = slmi_allocate(allocator, weights, sizeof *worker->weights);
+    worker->scales = slmi_allocate(allocator, largest.segments, sizeof *worker->scales);
+    worker->codes = slmi_allocate(allocator, largest.segments, (size_t)encode_code_bytes(encoder, largest.length));
+    int complete = worker->weights != NULL && worker->scales != NULL && worker->codes != NULL;
+    if (encoder->trellis != NULL) {
+        status = trellis_scratch_create(&worker->trellis, encoder->trellis, &encoder->coding, allocator);
+    } else {
+        const uint64_t blocks = largest.segments * slm_profile_blocks(&encoder->coding.profile, largest.length);
+        worker->rotated = slmi_allocate(allocator, weights, sizeof *worker->rotated);
+        worker->targets = slmi_allocate(allocator, weights, sizeof *worker->targets);
+        worker->sample = slmi_allocate(allocator, weights, sizeof *worker->sample);
+        worker->integers = slmi_allocate(allocator, largest.length, sizeof *worker->integers);
+        worker->records = slmi_allocate(allocator, blocks, sizeof *worker->records);
+        complete = complete && worker->rotated != NULL && worker->targets != NULL && worker->sample != NULL && worker->integers != NULL &&
+                   worker->records != NULL;
+        if (encoder->blocks != NULL) {
+            status = block_scratch_create(&worker->block, encoder->blocks, allocator);
+        }
+        if (status == SLM_OK && encoder->short_last != NULL) {
+            status = block_scratch_create(&worker->block_short, encoder->short_last, allocator);
+        }
+    }
+    if (status == SLM_OK && !complete) {
+        status = SLM_E_MEMORY;
+    }
+    if (status != SLM_OK) {
+        encode_worker_free(worker);
+    }
+    return status;
+}
+
+void encode_worker_free(encode_worker *worker) {
+    const slm_allocator *allocator = &worker->allocator;
+    block_scratch_free(worker->block);
+    block_scratch_free(worker->block_short);
+    trellis_scratch_free(worker->trellis);
+    slmi_free(allocator, worker->weights);
+    slmi_free(allocator, worker->rotated);
+    slmi_free(allocator, worker->targets);
+    slmi_free(allocator, worker->sample);
+    slmi_free(allocator, worker->integers);
+    slmi_free(allocator, worker->records);
+    slmi_free(allocator, worker->scales);
+    slmi_free(allocator, worker->codes);
+    *worker = (encode_worker){.allocator = worker->allocator};
+}
