@@ -1,0 +1,100 @@
+/* trellis_reference.h: the trellis search by its definition, plain and slow, for the tests. libslm/doc/trellis-search.md has the text. */
+#ifndef SLM_TRELLIS_REFERENCE_H
+#define SLM_TRELLIS_REFERENCE_H
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "trellis_core.h"
+
+/* Tq: T of weight c of a seed on the grid, rounded to nearest, halves away from zero. From the entries, not from the search's tables. */
+static inline int64_t reference_entry(const trellis_search *search, const uint32_t *entries, unsigned c) {
+    const slm_profile *p = &search->profile;
+    int64_t T = 0;
+    for (unsigned i = 0; i < p->P; i++)
+        T += 2 * (int64_t)entries[c * p->P + i] + 1 - (INT64_C(1) << p->W);
+    if (search->grid >= 0)
+        return T * (INT64_C(1) << search->grid);
+    const int64_t unit = INT64_C(1) << -search->grid;
+    return T < 0 ? -((-2 * T + unit) / (2 * unit)) : (2 * T + unit) / (2 * unit);
+}
+
+/* Tq of every seed, [2^K][C]. */
+static inline int64_t *reference_entries(const trellis_search *search) {
+    const slm_profile *p = &search->profile;
+    int64_t *all = malloc(((size_t)p->C << p->K) * sizeof *all);
+    uint32_t entries[SLM_C_MAX * SLM_P_MAX];
+    for (uint32_t seed = 0; seed < UINT32_C(1) << p->K; seed++) {
+        slm_entries(p, seed, entries);
+        for (unsigned c = 0; c < p->C; c++)
+            all[(size_t)seed * p->C + c] = reference_entry(search, entries, c);
+    }
+    return all;
+}
+
+/* What a seed costs at block `block`, of which the first `count` weights are real. */
+static inline uint64_t reference_branch(const trellis_search *search, const int64_t *entries, const int32_t *targets, unsigned count) {
+    uint64_t sum = 0;
+    for (unsigned c = 0; c < count; c++) {
+        const int64_t difference = (targets[c] - entries[c]) * (INT64_C(1) << search->shape.shift);
+        sum += (uint64_t)(difference * difference) >> 16;
+    }
+    return sum;
+}
+
+static inline void reference_put(uint8_t *codes, uint64_t bit, unsigned width, uint32_t value) {
+    for (unsigned i = 0; i < width; i++)
+        if (value >> i & 1)
+            codes[(bit + i) / 8] |= (uint8_t)(1u << ((bit + i) % 8));
+}
+
+/* Viterbi over all 2^K seeds: least cost; of several, the least last seed, then before each seed the least digit. */
+static inline void reference_codes(const trellis_search *search, const slm_coding *coding, const float *weights, uint16_t scale,
+                                   uint8_t *codes) {
+    const slm_profile *p = &search->profile;
+    const size_t n = (size_t)coding->run_length, states = (size_t)1 << p->K, blocks = (n + p->C - 1) / p->C;
+    int32_t *targets = malloc(n * sizeof *targets);
+    trellis_targets made;
+    (void)trellis_targets_prepare(&made, coding, search->grid, weights, scale);
+    trellis_targets_make(&made, 0, n, targets);
+    int64_t *entries = reference_entries(search);
+    uint64_t *costs = calloc(states, sizeof *costs), *next = malloc(states * sizeof *next);
+    uint8_t *digits = malloc(blocks * states);
+    for (size_t t = 0; t < blocks; t++) {
+        const unsigned count = n - t * p->C < p->C ? (unsigned)(n - t * p->C) : p->C;
+        for (size_t s = 0; s < states; s++) {
+            uint64_t best = 0;
+            if (t > 0) {
+                best = UINT64_MAX;
+                for (size_t d = 0; d < (size_t)1 << p->k; d++) {
+                    const uint64_t cost = costs[(s << p->k & (states - 1)) | d];
+                    if (cost < best) {
+                        best = cost;
+                        digits[t * states + s] = (uint8_t)d;
+                    }
+                }
+            }
+            next[s] = best + reference_branch(search, entries + s * p->C, targets + t * p->C, count);
+        }
+        uint64_t *const swap = costs;
+        costs = next;
+        next = swap;
+    }
+    size_t state = 0;
+    for (size_t s = 1; s < states; s++)
+        if (costs[s] < costs[state])
+            state = s;
+    memset(codes, 0, (size_t)slm_profile_run_bytes(p, coding->run_length));
+    reference_put(codes, (blocks - 1) * (uint64_t)p->k, p->K, (uint32_t)state);
+    for (size_t t = blocks - 1; t > 0; t--) {
+        state = (state << p->k & (states - 1)) | digits[t * states + state];
+        reference_put(codes, (t - 1) * (uint64_t)p->k, p->k, (uint32_t)state & ((1u << p->k) - 1));
+    }
+    free(targets);
+    free(entries);
+    free(costs);
+    free(next);
+    free(digits);
+}
+
+#endif
