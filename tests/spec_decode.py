@@ -15,7 +15,7 @@ sys.path.insert(0, str(ROOT / "spec" / "examples"))
 import exact  # noqa: E402
 from exact import Profile  # noqa: E402
 
-CASES = int(sys.argv[3]) if len(sys.argv) > 3 else 300
+CASES = int(sys.argv[3]) if len(sys.argv) > 3 else 200
 RANDOM = random.Random(int(sys.argv[4]) if len(sys.argv) > 4 else 20250101)
 FIELDS = "coding K step W P C E B norm k taps".split()
 

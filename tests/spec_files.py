@@ -240,6 +240,8 @@ def damages():
     yield index(item - 8, "I", 7), "INDEX", "PAY-3"
     yield index(item + 24, "I", 2), "INDEX", "PAY-4"
     yield index(item + 28, "I", 0), "INDEX", "PAY-4"
+    yield index(item + 24, "I", 3), "FEATURE", "PAY-8"  # [ERR-4]
+    yield index(item + 24, "II", 3, 0), "INDEX", "PAY-4"
     side = item + 32 * 5
     yield index(side + 24, "I", 1), "INDEX", ("PAY-5", "PAY-6")
     yield index(side + 24, "I", 0), "INDEX", "PAY-5"

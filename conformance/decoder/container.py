@@ -418,11 +418,12 @@ def read_payloads(file, bodies, end_of_index, align):
     for number in range(count):
         start = cursor.at
         offset, size, first_sum, kind, flags = cursor.unpack("QQQII")
+        known = kind in (TENSOR_DATA, SIDE_FILES)
+        require(known or not flags & 1, "FEATURE", "PAY-8", f"payload kind {kind:#x} is unknown", start)  # [ERR-4]
         if number < len(tensors):
             require(kind == TENSOR_DATA and flags == 1, "INDEX", "PAY-4", "not the payload of a tensor", start)
             require(size == tensors[number].payload_size(), "INDEX", "PAY-13", "not the size the tensor needs", start + 8)
         else:
-            require(kind <= SIDE_FILES or not flags & 1, "FEATURE", "PAY-8", f"payload kind {kind:#x} is unknown", start)
             require(flags < 2, "INDEX", "PAY-7", "a reserved flag of a payload is set", start + 28)
             require(kind >= last_kind, "INDEX", "PAY-5", "payload kinds descend", start + 24)
             if kind == SIDE_FILES:
