@@ -141,7 +141,7 @@ static inline void reseal_payloads(uint8_t *file) {
 
 typedef struct example {
     slm_layout *layout;
-    slm_profile profiles[8];
+    slm_profile profiles[EXAMPLE_TENSORS];
     size_t profile_count;
     uint8_t *payloads[EXAMPLE_TENSORS + 1];
     uint64_t sizes[EXAMPLE_TENSORS + 1];

@@ -5,6 +5,8 @@
 
 #include "container_fixture.h"
 
+#include "utf8.h"
+
 /* A read_at callback over memory. */
 static int read_memory(void *context, uint64_t offset, void *buffer, size_t size) { return memory_read_at(context, offset, buffer, size); }
 
@@ -184,11 +186,109 @@ static void test_index_contents(void **state) {
     example_free(&e);
 }
 
+/* A random legal profile of either coding. */
+static slm_profile random_profile(uint64_t *random) {
+    for (;;) {
+        slm_profile p = {.coding = (uint8_t)(1 + next_random(random) % 2)};
+        p.K = (uint8_t)(2 + next_random(random) % 23);
+        p.step = (uint8_t)(1 + next_random(random) % 64);
+        p.W = (uint8_t)(1 + next_random(random) % p.K);
+        p.P = (uint8_t)(1 + next_random(random) % 16);
+        p.C = (uint8_t)(1 + next_random(random) % 64);
+        p.taps = slm_lfsr_table6(p.K);
+        if (p.coding == SLM_CODING_BLOCK) {
+            p.E = (uint8_t)(next_random(random) % 5);
+            p.B = (uint8_t)(2 + next_random(random) % 7);
+            p.norm = (uint8_t)(next_random(random) % 2);
+        } else {
+            p.k = (uint8_t)(1 + next_random(random) % 8);
+        }
+        if (slm_profile_check(&p, NULL) == SLM_OK)
+            return p;
+    }
+}
+
+/* A random tensor, raw or coded, with a random shape, run length and rotation. */
+static void random_tensor(example *e, uint64_t *random, unsigned number) {
+    char name[32];
+    uint64_t shape[4];
+    slm_tensor t = {
+        .name = name, .dtype = (slm_dtype)(1 + next_random(random) % 22), .rank = (unsigned)(next_random(random) % 5), .shape = shape};
+    snprintf(name, sizeof name, "%u.%.*s", number, (int)(next_random(random) % 12), "\xE2\x82\xAC weights\n");
+    t.name_length = strlen(name);
+    while (slmi_utf8_check((const uint8_t *)name, t.name_length) != t.name_length)
+        t.name_length--;
+    uint64_t elements = 1;
+    for (unsigned i = 0; i < t.rank; i++)
+        elements *= shape[i] = next_random(random) % 9;
+    if (t.rank == 4)
+        shape[3] *= 32, elements *= 32;
+    if (t.rank == 3 && t.dtype <= 4)
+        shape[2] *= 4, elements *= 4;
+    if (t.dtype >= SLM_F4 && t.dtype <= SLM_F6_E3M2 && elements % 4 != 0)
+        t.dtype = SLM_U8;
+    if (elements != 0 && next_random(random) % 3 != 0) {
+        const slm_profile profile = random_profile(random);
+        static const slm_dtype types[] = {SLM_F32, SLM_F16, SLM_BF16};
+        t.dtype = types[next_random(random) % 3];
+        t.coding = (slm_coding_id)profile.coding;
+        t.profile = example_profile(e, &profile);
+        do
+            t.run_length = 1 + next_random(random) % elements;
+        while (elements % t.run_length != 0);
+        t.flags = next_random(random) % 2 == 0 ? SLM_TENSOR_SCALE_PER_RUN : 0;
+        for (uint8_t h = SLM_ROTATION_MAX; h >= SLM_ROTATION_MIN && t.rotation == 0; h--) {
+            const slm_coding coding = {profile, h, 1, t.run_length};
+            if (slm_coding_check(&coding, NULL) == SLM_OK && next_random(random) % 2 == 0)
+                t.rotation = h;
+        }
+        t.sign_seed = t.rotation == 0 ? 0 : (uint16_t)(1 + next_random(random) % 65535);
+    }
+    OK(slm_layout_add_tensor(e->layout, &t, NULL, NULL));
+}
+
+static void test_random_layouts(void **state) {
+    (void)state;
+    uint64_t random = 2026;
+    for (unsigned round = 0; round < 60; round++) {
+        example e;
+        memory_file file;
+        slm_reader *reader;
+        slm_error error;
+        const slm_layout_options options = {sizeof options, NULL, 6 + (unsigned)(next_random(&random) % 11),
+                                            12 + (unsigned)(next_random(&random) % 3)};
+        memset(&e, 0, sizeof e);
+        OK(slm_layout_create(&e.layout, &options));
+        const unsigned count = 5 + (unsigned)(next_random(&random) % (EXAMPLE_TENSORS - 5));
+        for (unsigned i = 0; i < count; i++)
+            random_tensor(&e, &random, i);
+        e.payload_count = count + 1;
+        e.sizes[count] = next_random(&random) % 10000;
+        OK(slm_layout_add_side_files(e.layout, e.sizes[count], NULL, &error));
+        for (size_t i = 0; i < count; i++) {
+            e.sizes[i] = slm_layout_tensor(e.layout, i)->payload_size;
+            e.payloads[i] = make_payload(e.layout, e.profiles, i, round);
+        }
+        e.payloads[count] = calloc(10000, 1);
+        example_write(&e, &file);
+        assert_int_equal(file.bytes[file.size], 0xA5);
+        OK(slm_reader_open_memory(&reader, file.bytes, file.size, NULL, &error));
+        check_reader(reader, &e, false);
+        slm_reader_close(reader);
+        OK(slm_reader_open_callback(&reader, read_memory, &file, file.size, NULL, &error));
+        check_reader(reader, &e, false);
+        slm_reader_close(reader);
+        free(file.bytes);
+        example_free(&e);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_small),
         cmocka_unit_test(test_big),
         cmocka_unit_test(test_index_contents),
+        cmocka_unit_test(test_random_layouts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -35,7 +35,7 @@ static int look_at_target(const char *path, bool overwrite, char **resolved, mod
     struct stat there;
     *mode = 0;
     if (lstat(path, &there) != 0) {
-        if (errno != ENOENT)
+        if (errno != ENOENT || path[0] == 0)
             return errno;
         *resolved = strdup(path);
         return *resolved == NULL ? ENOMEM : 0;
