@@ -82,7 +82,7 @@ static bool check_folder(const decode_command *c, int fd, const char *prefix, fa
             continue;
         int length = snprintf(path, sizeof path, "%s%s%s", prefix, prefix[0] != '\0' ? "/" : "", entry->d_name);
         if (!c->force)
-            ok = fault_set(f, FAULT_USAGE, "is there already and not empty; -f replaces it");
+            ok = fault_set(f, FAULT_USAGE, "exists already and is not empty; -f replaces it");
         else if (length < 0 || (size_t)length >= sizeof path || !will_be_written(&c->job, path))
             ok = fault_set(f, FAULT_USAGE, "the folder holds '%s', which is not part of the model and would be lost; remove it yourself",
                            path);

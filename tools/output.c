@@ -42,7 +42,7 @@ bool output_check(const char *path, const char *input, bool force, bool folder, 
         return fault_set(f, FAULT_USAGE, "is no regular file");
     if (folder)
         return fault_set(f, FAULT_USAGE, "is a file, and a folder is to be written");
-    return force || fault_set(f, FAULT_USAGE, "is there already; -f replaces it");
+    return force || fault_set(f, FAULT_USAGE, "exists already; -f replaces it");
 }
 
 bool output_open(output **result, const char *path, output_form form, bool force, fault *f) {
@@ -101,7 +101,7 @@ bool output_file_create(output *o, fault *f) {
     }
     o->file = NULL;
     if (error.system_error == EEXIST)
-        return fault_set(f, FAULT_USAGE, "is there already; -f replaces it");
+        return fault_set(f, FAULT_USAGE, "exists already; -f replaces it");
     return error.system_error != 0 ? fault_system(f, error.system_error, "cannot create") : fault_slm(f, status, &error, "cannot create");
 }
 

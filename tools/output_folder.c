@@ -120,7 +120,7 @@ static bool folder_commit(output *o, fault *f) {
     if (number != 0 && moved)
         fault_system(f, number, "cannot put the folder in place; what was there is now '%s'", aside);
     else if (number != 0 && exists)
-        fault_set(f, FAULT_USAGE, "is there already and not empty; -f replaces it");
+        fault_set(f, FAULT_USAGE, "exists already and is not empty; -f replaces it");
     else if (number != 0)
         fault_system(f, number, "cannot put the folder in place");
     free(aside);

@@ -1,0 +1,410 @@
+/* tools/encode.c: slm encode: from a checkpoint to a .slm file. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cleanup.h"
+#include "command.h"
+#include "encode_job.h"
+#include "fault_report.h"
+#include "human.h"
+#include "output.h"
+#include "positioned.h"
+#include "profile_text.h"
+#include "report.h"
+
+enum {
+    OPTION_PROFILE_FOR = OPTION_OWN,
+    OPTION_INCLUDE,
+    OPTION_EXCLUDE,
+    OPTION_SCALE,
+    OPTION_SEARCH,
+    OPTION_ROTATION,
+    OPTION_DRY_RUN,
+    OPTION_VERIFY,
+    OPTION_FOLLOW_LINKS,
+    OPTION_NO_SIDE_FILES
+};
+
+static const option_spec options[] = {
+    {'o', "output", "FILE", "write to FILE; - is standard output"},
+    {'f', "force", NULL, "replace FILE if it is there"},
+    {'p', "profile", "PROFILE",
+     "how to code: slm-4 (the default), slm-3, slm-2, paper-4, paper-3, or a coding and its parameters such as "
+     "block,C=8,P=6,K=13,W=4,step=2,E=1,B=3,norm=0 or trellis,K=12,k=3 (parameters left out are those of paper-4 and slm-4, taps those of "
+     "the paper's Table 6)"},
+    {OPTION_PROFILE_FOR, "profile-for", "GLOB=PROFILE",
+     "another profile for tensors whose names match GLOB, which are then coded whatever they are called and however small they are; may be "
+     "given again: the last that matches counts"},
+    {OPTION_INCLUDE, "include", "GLOB",
+     "code only tensors whose names match GLOB (and those of --profile-for), whatever they are called and however small they are; may be "
+     "given again"},
+    {OPTION_EXCLUDE, "exclude", "GLOB", "leave tensors whose names match GLOB raw, before all else; may be given again"},
+    {OPTION_SCALE, "scale", "tensor|row",
+     "one scale for a tensor or one for a row; the default is row, but tensor for block coding with norm=1, as in the paper"},
+    {OPTION_SEARCH, "search", "exact|paper",
+     "exact (the default): the least squared error there is; paper: the paper's heuristic, block coding only"},
+    {OPTION_ROTATION, "rotation", "auto|none|4..10",
+     "randomised Hadamard rotation of segments of 2^N weights; auto (the default) rotates trellis-coded tensors; where 2^N does not "
+     "divide the run, the largest power that does is taken"},
+    {'T', "threads", "N", "search with N threads; 0, the default, is as many as there are processors. The result is the same"},
+    {OPTION_DRY_RUN, "dry-run", NULL, "only say what would be done, how large it gets and about how long it takes"},
+    {OPTION_VERIFY, "verify", NULL, "decode what was written and compare it with the input before it gets its name"},
+    {OPTION_FOLLOW_LINKS, "follow-links", NULL, "in a folder, take symbolic links to files for the files"},
+    {OPTION_NO_SIDE_FILES, "no-side-files", NULL, "leave out files that are not the model: configuration, tokenizer, ..."},
+    {OPTION_JSON, "json", NULL, "print a JSON report in place of the table"},
+    OPTION_COMMON,
+    {0},
+};
+
+typedef struct encode_command {
+    encode_job job;
+    bool force, dry_run, verify, json;
+    checkpoint_options source;
+    slm_file *file;         /* while writing to a file */
+    cleanup_entry *cleanup; /* its temporary's */
+    int stream;             /* while writing to standard output: a file without name, else -1 */
+    progress *scan;
+} encode_command;
+
+/* ---- Options ---- */
+
+static bool append_glob(const char ***list, size_t *count, const char *glob) {
+    const char **longer = realloc(*list, (*count + 1) * sizeof *longer);
+    if (longer == NULL)
+        return false;
+    longer[(*count)++] = glob;
+    *list = longer;
+    return true;
+}
+
+/* GLOB=PROFILE; the profile's own parameters contain '=', too, so the first one divides. */
+static int add_choice(plan_rules *rules, const char *text) {
+    const char *equals = strchr(text, '=');
+    if (equals == NULL || equals == text)
+        return usage_error(&command_encode, "--profile-for takes GLOB=PROFILE, not \"%s\"", text);
+    fault f;
+    plan_choice choice = {.glob = strndup(text, (size_t)(equals - text))};
+    plan_choice *longer = realloc(rules->choices, (rules->choice_count + 1) * sizeof *longer);
+    if (longer != NULL)
+        rules->choices = longer;
+    if (choice.glob == NULL || longer == NULL) {
+        free(choice.glob);
+        message_error("no memory");
+        return EXIT_CODE_FAILURE;
+    }
+    if (!profile_from_text(equals + 1, &choice.profile, &f)) {
+        free(choice.glob);
+        return usage_error(&command_encode, "--profile-for: %s", f.text);
+    }
+    rules->choices[rules->choice_count++] = choice;
+    return EXIT_CODE_OK;
+}
+
+static int set_rotation(plan_rules *rules, const char *text) {
+    uint64_t value;
+    if (strcmp(text, "auto") == 0)
+        rules->rotation = PLAN_ROTATION_AUTO;
+    else if (strcmp(text, "none") == 0)
+        rules->rotation = 0;
+    else if (argument_uint(&command_encode, "--rotation", text, SLM_ROTATION_MIN, SLM_ROTATION_MAX, &value))
+        rules->rotation = (int)value;
+    else
+        return EXIT_CODE_USAGE;
+    return EXIT_CODE_OK;
+}
+
+/* The index of `text` among two words, or -1 after a message. */
+static int one_of(const char *option, const char *text, const char *first, const char *second) {
+    if (strcmp(text, first) == 0)
+        return 0;
+    if (strcmp(text, second) == 0)
+        return 1;
+    usage_error(&command_encode, "%s takes %s or %s, not \"%s\"", option, first, second, text);
+    return -1;
+}
+
+static int take_option(encode_command *c, int code, const char *argument) {
+    plan_rules *rules = &c->job.rules;
+    fault f;
+    int word;
+    bool ok = true;
+    switch (code) {
+    case 'o': c->job.output = argument; break;
+    case 'f': c->force = true; break;
+    case 'p':
+        if (!profile_from_text(argument, &rules->profile, &f))
+            return usage_error(&command_encode, "--profile: %s", f.text);
+        break;
+    case OPTION_PROFILE_FOR: return add_choice(rules, argument);
+    case OPTION_INCLUDE: ok = append_glob(&rules->include, &rules->include_count, argument); break;
+    case OPTION_EXCLUDE: ok = append_glob(&rules->exclude, &rules->exclude_count, argument); break;
+    case OPTION_SCALE:
+        if ((word = one_of("--scale", argument, "tensor", "row")) < 0)
+            return EXIT_CODE_USAGE;
+        rules->scale = word == 0 ? PLAN_SCALE_TENSOR : PLAN_SCALE_ROW;
+        break;
+    case OPTION_SEARCH:
+        if ((word = one_of("--search", argument, "exact", "paper")) < 0)
+            return EXIT_CODE_USAGE;
+        rules->search = word == 0 ? SLM_SEARCH_EXACT : SLM_SEARCH_PAPER;
+        break;
+    case OPTION_ROTATION: return set_rotation(rules, argument);
+    case 'T': return argument_threads(&command_encode, argument, &c->job.threads) ? EXIT_CODE_OK : EXIT_CODE_USAGE;
+    case OPTION_DRY_RUN: c->dry_run = true; break;
+    case OPTION_VERIFY: c->verify = true; break;
+    case OPTION_FOLLOW_LINKS: c->source.follow_links = true; break;
+    case OPTION_NO_SIDE_FILES: c->source.no_side_files = true; break;
+    case OPTION_JSON: c->json = true; break;
+    default: break;
+    }
+    if (ok)
+        return EXIT_CODE_OK;
+    message_error("no memory");
+    return EXIT_CODE_FAILURE;
+}
+
+/* ---- Where it goes ---- */
+
+static bool to_stream(const encode_command *c) { return strcmp(c->job.output, "-") == 0; }
+
+static int stream_write(void *context, uint64_t offset, const void *buffer, size_t size) {
+    return positioned_write(((const encode_command *)context)->stream, offset, buffer, size);
+}
+
+static int stream_read(void *context, uint64_t offset, void *buffer, size_t size) {
+    return positioned_read(((const encode_command *)context)->stream, offset, buffer, size);
+}
+
+static bool create_output(encode_command *c, fault *f) {
+    if (to_stream(c)) {
+        int number = unnamed_file(&c->stream);
+        if (number != 0)
+            return fault_system(f, number, "cannot create a temporary file");
+        /* Padding that is never written must be there to be read. */
+        if (ftruncate(c->stream, (off_t)slm_layout_file_size(c->job.layout)) != 0)
+            return fault_system(f, errno, "cannot size a temporary file");
+        c->job.sink = (slm_sink){.context = c, .write_at = stream_write, .read_at = stream_read};
+        return true;
+    }
+    slm_error error = {0};
+    cleanup_lock();
+    slm_status status = slm_file_create(&c->file, c->job.output, c->force, &error);
+    if (status == SLM_OK)
+        c->cleanup = cleanup_add(slm_file_temporary(c->file));
+    cleanup_unlock();
+    if (status != SLM_OK && error.system_error == EEXIST)
+        return fault_set(f, FAULT_USAGE, "exists already; -f replaces it");
+    if (status != SLM_OK)
+        return fault_slm(f, status, &error, "cannot create");
+    slm_file_sink(c->file, &c->job.sink);
+    return true;
+}
+
+static bool commit_output(encode_command *c, fault *f) {
+    if (!to_stream(c)) {
+        slm_error error = {0};
+        cleanup_lock();
+        slm_status status = slm_file_commit(c->file, &error);
+        c->file = NULL;
+        cleanup_forget(c->cleanup);
+        c->cleanup = NULL;
+        cleanup_unlock();
+        if (status != SLM_OK && error.system_error == EEXIST)
+            return fault_set(f, FAULT_USAGE, "has appeared meanwhile; -f replaces it");
+        return status == SLM_OK || fault_slm(f, status, &error, "cannot put the file in place");
+    }
+    static uint8_t buffer[64 << 10];
+    for (uint64_t at = 0, size = slm_layout_file_size(c->job.layout); at < size;) {
+        size_t piece = size - at < sizeof buffer ? (size_t)(size - at) : sizeof buffer;
+        int number = positioned_read(c->stream, at, buffer, piece);
+        if (number == 0)
+            number = write_all(STDOUT_FILENO, buffer, piece);
+        if (number != 0)
+            return fault_system(f, number, "cannot write");
+        at += piece;
+    }
+    return true;
+}
+
+static void abandon_output(encode_command *c) {
+    if (c->file != NULL) {
+        cleanup_lock();
+        slm_file_abort(c->file);
+        cleanup_forget(c->cleanup);
+        cleanup_unlock();
+        c->file = NULL;
+    }
+    if (c->stream >= 0)
+        close(c->stream);
+    c->stream = -1;
+}
+
+/* ---- The job ---- */
+
+static void warn(void *context, const char *text) {
+    (void)context;
+    message_warning("%s", text);
+}
+
+static void show_scan(void *context, uint64_t bytes) { progress_add(((encode_command *)context)->scan, bytes); }
+
+static bool open_and_plan(encode_command *c, fault *f) {
+    encode_job *job = &c->job;
+    c->scan = progress_start("reading", 0, PROGRESS_BYTES);
+    bool ok = checkpoint_open(&job->cp, job->input, &c->source, f) && plan_make(&job->plan, job->cp, &job->rules, f);
+    progress_stop(c->scan);
+    c->scan = ok ? progress_start("looking for NaN and infinity", plan_scan_bytes(&job->plan, job->cp), PROGRESS_BYTES) : NULL;
+    ok = ok && plan_scan(&job->plan, job->cp, f);
+    progress_stop(c->scan);
+    c->scan = NULL;
+    return ok && encode_layout(job, f);
+}
+
+static void name_nonfinite(const encode_job *job) {
+    for (size_t i = 0; i < job->plan.count; i++)
+        if (job->plan.tensors[i].scanned && job->plan.tensors[i].scan.first_nonfinite != UINT64_MAX)
+            message_warning("tensor \"%s\" contains NaN or infinity (first at element %llu) and stays raw",
+                            checkpoint_tensor(job->cp, i)->name, (unsigned long long)job->plan.tensors[i].scan.first_nonfinite);
+}
+
+static int dry_run(encode_command *c) {
+    double estimate = encode_estimate(&c->job);
+    if (c->json)
+        return encode_print_json(&c->job, false, estimate);
+    encode_print(&c->job, stdout, false);
+    human h;
+    if (estimate >= 0)
+        printf("time    about %s with %u threads, by a sample\n", human_duration(&h, estimate), c->job.threads);
+    return output_finish();
+}
+
+static int write_file(encode_command *c) {
+    encode_job *job = &c->job;
+    fault f;
+    if (!create_output(c, &f))
+        return fault_report(&f, job->output);
+    job->progress = progress_start("encoding", job->plan.coded_elements, PROGRESS_WEIGHTS);
+    bool ok = encode_fill(job, &f);
+    progress_stop(job->progress);
+    job->progress = NULL;
+    if (!ok)
+        return fault_report(&f, f.kind == FAULT_INPUT ? job->input : NULL);
+    if (c->verify) {
+        job->progress = progress_start("verifying", checkpoint_data_size(job->cp), PROGRESS_BYTES);
+        ok = encode_verify(job, &f);
+        progress_stop(job->progress);
+        job->progress = NULL;
+        if (!ok && f.kind == FAULT_INPUT) {
+            fault_report(&f, NULL);
+            return EXIT_CODE_DIFFERENT;
+        }
+        if (!ok)
+            return fault_report(&f, NULL);
+        message_note("verified: every tensor decodes as its search reported");
+    }
+    if (!commit_output(c, &f))
+        return fault_report(&f, to_stream(c) ? "standard output" : job->output);
+    if (c->json && !to_stream(c))
+        return encode_print_json(job, true, 0);
+    if (message_verbosity() >= 0) {
+        encode_print(job, to_stream(c) ? stderr : stdout, true);
+        return output_finish();
+    }
+    return EXIT_CODE_OK;
+}
+
+static int encode(encode_command *c) {
+    encode_job *job = &c->job;
+    struct stat about;
+    bool there = false;
+    fault f;
+    /* Before any work is done. A dry run only looks, but the file it would replace is no side file either. */
+    if (job->output != NULL && !to_stream(c) && !output_check(job->output, job->input, c->force || c->dry_run, false, &about, &there, &f))
+        return fault_report(&f, job->output);
+    if (!c->dry_run && to_stream(c) && isatty(STDOUT_FILENO))
+        return usage_error(&command_encode, "a .slm file is not written to a terminal; -o FILE names one");
+    c->source.context = c;
+    c->source.warn = warn;
+    c->source.progress = show_scan;
+    c->source.skip = there ? &about : NULL;
+    if (!open_and_plan(c, &f))
+        return fault_report(&f, job->input);
+    if (there && checkpoint_reads_from(job->cp, &about)) {
+        message_error("%s: is both input and output", job->output);
+        return EXIT_CODE_USAGE;
+    }
+    job->results = calloc(job->plan.count > 0 ? job->plan.count : 1, sizeof *job->results);
+    if (job->results == NULL) {
+        message_error("no memory");
+        return EXIT_CODE_FAILURE;
+    }
+    name_nonfinite(job);
+    return c->dry_run ? dry_run(c) : write_file(c);
+}
+
+static void release(encode_command *c) {
+    plan_rules *rules = &c->job.rules;
+    abandon_output(c);
+    slm_layout_free(c->job.layout);
+    plan_free(&c->job.plan);
+    checkpoint_close(c->job.cp);
+    free(c->job.results);
+    for (size_t i = 0; i < rules->choice_count; i++)
+        free(rules->choices[i].glob);
+    free(rules->choices);
+    free(rules->include);
+    free(rules->exclude);
+}
+
+static int parse_and_encode(encode_command *c, int argc, char **argv) {
+    option_parser parser;
+    options_begin(&parser, &command_encode, argc, argv);
+    for (int code; (code = options_next(&parser)) != OPTION_END;) {
+        if (code == OPTION_STOP)
+            return parser.exit_code;
+        int failed = take_option(c, code, parser.argument);
+        if (failed != EXIT_CODE_OK)
+            return failed;
+    }
+    if (parser.operand_count != 1)
+        return usage_error(&command_encode, parser.operand_count == 0 ? "no input is given" : "one input is taken, not several");
+    c->job.input = parser.operands[0];
+    if (c->job.output == NULL && !c->dry_run)
+        return usage_error(&command_encode, "-o FILE is missing");
+    return encode(c);
+}
+
+static int run(int argc, char **argv) {
+    encode_command c = {.stream = -1, .job = {.rules = {.rotation = PLAN_ROTATION_AUTO, .profile = *slm_profile_by_name("slm-4")}}};
+    c.job.threads = processors_available();
+    int code = parse_and_encode(&c, argc, argv);
+    release(&c);
+    return code;
+}
+
+const command command_encode = {
+    .name = "encode",
+    .summary = "encode a model to a .slm file",
+    .synopsis = "[OPTIONS] INPUT -o FILE\n[OPTIONS] --dry-run INPUT",
+    .description =
+        "INPUT is a .safetensors file; a model folder, with model.safetensors or model.safetensors.index.json and its shards; an archive "
+        "of "
+        "such a folder (tar, tar.gz, tar.zst, zip), which is read without unpacking it; or - for a .safetensors file or an archive on "
+        "standard input. The other files of a folder are packed into the .slm file, too.\n\n"
+        "Tensors of type F32, F16 or BF16 with at least 2 dimensions and 4,096 elements are coded. Embeddings (*embed*, *wte*, *wpe*), "
+        "output "
+        "heads (*lm_head*, output.weight) and norms (*norm*, *ln_*) stay raw unless --include or --profile-for names them, and so does any "
+        "tensor with a NaN or an infinity. Raw tensors come back bit for bit.\n\n"
+        "A row, the unit that is coded by itself, is the last dimension, or as many of the last ones as make 64 elements, or an equal part "
+        "of "
+        "16,384 elements at most.\n\n"
+        "Nothing stands under the name FILE until all is written. The same input and options give the same bytes on every machine.",
+    .options = options,
+    .epilogue = "Examples:\n"
+                "  slm encode Llama-3.2-1B -o Llama-3.2-1B.slm\n"
+                "  slm encode model.safetensors -o model.slm -p slm-3 --profile-for '*down_proj*=slm-4'\n"
+                "  tar c model | zstd | slm encode - -o model.slm --verify\n",
+    .run = run,
+};
