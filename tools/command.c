@@ -116,8 +116,10 @@ void command_print_help(const command *c, FILE *stream) {
             fprintf(stream, "%-*s", indent, left);
         print_wrapped(stream, o->help, (size_t)indent, (size_t)indent);
     }
-    if (c->epilogue != NULL)
-        fprintf(stream, "\n%s\n", c->epilogue);
+    if (c->epilogue != NULL) {
+        size_t length = strlen(c->epilogue);
+        fprintf(stream, "\n%s%s", c->epilogue, length > 0 && c->epilogue[length - 1] == '\n' ? "" : "\n");
+    }
 }
 
 void commands_print_help(FILE *stream) {
