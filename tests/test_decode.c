@@ -251,6 +251,17 @@ static void coding_rules(void **unused) {
     assert_int_equal(slm_decoder_init(&decoder, &c, NULL), SLM_E_FEATURE);
     assert_string_equal(slm_kernel_name(0), "scalar");
     assert_null(slm_kernel_name(1000));
+    /* Kernels and instruction sets by name. */
+    assert_ptr_equal(slm_kernel_find("scalar"), slm_kernel_name(0));
+    assert_string_equal(slm_kernel_find("avx2"), "avx2");
+    assert_null(slm_kernel_find(""));
+    assert_null(slm_kernel_find("avx"));
+    for (size_t i = 0; slm_kernel_name(i) != NULL; i++)
+        assert_ptr_equal(slm_kernel_find(slm_kernel_name(i)), slm_kernel_name(i));
+    assert_int_equal(slm_decoder_init(&decoder, &good, "scalar"), SLM_OK);
+    assert_string_equal(slm_decoder_kernel(&decoder), "scalar");
+    assert_int_equal(slm_decoder_init(&decoder, &good, "avx512"), SLM_OK); /* or less */
+    assert_int_equal(slm_decoder_init(&decoder, &good, "avx2-block"), SLM_E_ARGUMENT);
 }
 
 int main(void) {

@@ -270,6 +270,11 @@ unsigned processors_available(void) {
     return n > 0 ? (unsigned)n : 1;
 }
 
+const char *kernel_wanted(void) {
+    const char *name = getenv("SLM_CPU");
+    return name != NULL && name[0] != '\0' ? name : NULL;
+}
+
 bool argument_threads(const command *c, const char *text, unsigned *threads) {
     uint64_t number;
     if (!argument_uint(c, "-T", text, 0, 1024, &number))

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "command.h"
 #include "exit_code.h"
 #include "message.h"
 #include "positioned.h"
@@ -85,7 +86,7 @@ int slm_input_open(slm_input *input, const char *path, bool mapped) {
         fd = copy;
         mapped = false;
     }
-    slm_reader_options options = {.struct_size = sizeof options};
+    slm_reader_options options = {.struct_size = sizeof options, .kernel = kernel_wanted()};
     input->fd = fd;
     if (mapped && !standard)
         input->status = slm_reader_open_file(&input->reader, path, &options, &input->error);

@@ -34,7 +34,7 @@ static void print_text(void) {
     printf("\ndecoding   ");
     for (size_t i = 0; slm_profile_by_index(i) != NULL; i++) {
         const slm_profile *p = slm_profile_by_index(i);
-        const char *kernel = kernel_for(p, NULL);
+        const char *kernel = kernel_for(p, kernel_wanted());
         printf("%s %s: %s", i > 0 ? "," : "", p->name, kernel != NULL ? kernel : "none");
     }
     printf("\nprocessors  %u\n", processors_available());
@@ -56,7 +56,7 @@ static int print_json(void) {
     report_set(report, "kernels", kernels);
     json_t *decoding = json_object();
     for (size_t i = 0; slm_profile_by_index(i) != NULL; i++) {
-        const char *kernel = kernel_for(slm_profile_by_index(i), NULL);
+        const char *kernel = kernel_for(slm_profile_by_index(i), kernel_wanted());
         report_set(decoding, slm_profile_by_index(i)->name, kernel != NULL ? json_string(kernel) : json_null());
     }
     report_set(report, "decoding", decoding);

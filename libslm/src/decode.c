@@ -99,6 +99,16 @@ const char *slm_decoder_kernel(const slm_decoder *decoder) { return state_of(dec
 
 const char *slm_kernel_name(size_t index) { return index < KERNELS ? kernels[index]->name : NULL; }
 
+const char *slm_kernel_find(const char *name) {
+    for (size_t i = 0; i < KERNELS; i++)
+        if (strcmp(kernels[i]->name, name) == 0)
+            return kernels[i]->name;
+    for (size_t i = 0; i < LEVELS; i++)
+        if (strcmp(level_names[i], name) == 0)
+            return level_names[i];
+    return NULL;
+}
+
 static slm_status check_scale(const decoder_state *state, uint16_t scale) {
     if (!scale_is_valid(scale) || (state->power_of_two && !scale_is_power_of_two(scale)))
         return SLM_E_SCALE;

@@ -19,11 +19,10 @@ static slm_status read_options(const slm_reader_options *given, slm_reader_optio
 }
 
 static slm_status find_kernel(slm_reader *reader, const char *name, slm_error *error) {
-    const char *known = NULL;
-    for (size_t i = 0; name != NULL && (known = slm_kernel_name(i)) != NULL && strcmp(known, name) != 0; i++)
-        continue;
+    const char *known = name != NULL ? slm_kernel_find(name) : NULL;
     reader->kernel = known;
-    return name == NULL || known != NULL ? SLM_OK : slmi_fail_call(error, SLM_E_ARGUMENT, "no decoding kernel has this name");
+    return name == NULL || known != NULL ? SLM_OK
+                                         : slmi_fail_call(error, SLM_E_ARGUMENT, "no decoding kernel or instruction set has this name");
 }
 
 static slm_status read_index(slm_reader *reader, slm_error *error) {

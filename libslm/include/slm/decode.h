@@ -45,7 +45,8 @@ typedef struct slm_decoder {
 SLM_API slm_status slm_coding_check(const slm_coding *coding, const char **reason);
 
 /* Checks `coding` and prepares a decoder with the fastest kernel for this machine. `kernel`, where not NULL, names one instead
- * ("scalar" is always there): SLM_E_ARGUMENT if that kernel is unknown, or cannot run this coding or on this machine. */
+ * ("scalar" is always there), or an instruction set ("avx2"), for the fastest kernel that needs no more: SLM_E_ARGUMENT if it is
+ * unknown, or that kernel cannot run this coding or on this machine. */
 SLM_API slm_status slm_decoder_init(slm_decoder *decoder, const slm_coding *coding, const char *kernel);
 
 /* The name of the kernel a decoder uses. Static storage. */
@@ -53,6 +54,9 @@ SLM_API const char *slm_decoder_kernel(const slm_decoder *decoder);
 
 /* The i-th kernel of this build, fastest last, "scalar" first; NULL past the end. Not all need run on this machine. */
 SLM_API const char *slm_kernel_name(size_t index);
+
+/* `name` in static storage where slm_decoder_init knows it, as a kernel of this build or as an instruction set; else NULL. */
+SLM_API const char *slm_kernel_find(const char *name);
 
 /* SLM_OK if `scale`, a bfloat16's bits, is legal for the coding: positive, finite, and a power of two where the coding's integers
  * need more than 16 bits and norm is 0 (rule [REC-8]); else SLM_E_SCALE. */
