@@ -32,8 +32,11 @@ class Refusal(Exception):
     """A file that must not be decoded: status (section 21.1), rule, offset in the file where it is known."""
 
     def __init__(self, status, rule, text, offset=None):
-        super().__init__(f"{status} [{rule}] {text}" + ("" if offset is None else f" at byte {offset}"))
-        self.status, self.rule, self.offset = status, rule, offset
+        super().__init__(status, rule, text, offset)
+        self.status, self.rule, self.text, self.offset = status, rule, text, offset
+
+    def __str__(self):
+        return f"{self.status} [{self.rule}] {self.text}" + ("" if self.offset is None else f" at byte {self.offset}")
 
 
 def require(condition, status, rule, text, offset=None):

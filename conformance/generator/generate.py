@@ -1,0 +1,142 @@
+#!/usr/bin/env python3
+"""Makes the conformance vectors from their cases, and the manifest that says what they are.
+
+    generate.py FOLDER            writes the vectors below FOLDER and holds each against ../manifest.json: size and XXH3-64
+    generate.py --update FOLDER   writes the vectors and a new manifest, its expected values decoded by ../decoder
+
+Python 3, standard library only. The bytes are the same on every machine.
+"""
+
+import argparse
+import json
+import multiprocessing
+import sys
+from pathlib import Path
+
+sys.dont_write_bytecode = True
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parent / "decoder")]
+
+import cases  # noqa: E402
+import spoilt  # noqa: E402, F401
+import valid_coding  # noqa: E402, F401
+import valid_container  # noqa: E402, F401
+from container import BLOCK, RAW, Refusal, open_file  # noqa: E402
+from slm_decode import decode  # noqa: E402
+from xxh3 import xxh3_64  # noqa: E402
+
+MANIFEST = HERE.parent / "manifest.json"
+NAMED = ("paper-4", "paper-3", "slm-4", "slm-3", "slm-2")
+
+
+def digest(data):
+    return f"{xxh3_64(data):016x}"
+
+
+def path_of(case):
+    return f"vectors/{case.tier}/{case.id}.slm"
+
+
+def make(number):
+    return cases.ALL[number].make()
+
+
+def needs(tensors):
+    """What a decoder must support to decode these tensors, in words that a partial one declares itself with."""
+    words = set()
+    for tensor in tensors:
+        if tensor.coding == RAW:
+            words.add("raw")
+            continue
+        words.add("block" if tensor.coding == BLOCK else "trellis")
+        if tensor.rotation:
+            words.add("rotation")
+        words.add(tensor.profile.name if is_named(tensor.profile) else "any-profile")
+    return sorted(words)
+
+
+def is_named(profile):
+    numbers = (profile.coding, profile.C, profile.P, profile.K, profile.step, profile.W, profile.E, profile.B, profile.norm, profile.k, profile.taps)
+    return numbers in (
+        (1, 8, 3, 16, 1, 16, 4, 4, 1, 0, 0x100B), (1, 12, 4, 16, 1, 16, 4, 4, 1, 0, 0x100B),
+        (2, 1, 4, 16, 5, 4, 0, 0, 0, 4, 0x100B), (2, 1, 4, 16, 5, 4, 0, 0, 0, 3, 0x100B), (2, 1, 4, 16, 5, 4, 0, 0, 0, 2, 0x100B),
+    ) and profile.name in NAMED  # fmt: skip
+
+
+def describe(number):
+    """A vector's entry in the manifest, its values by the second decoder."""
+    case = cases.ALL[number]
+    data = case.make()
+    entry = {
+        "id": case.id, "file": path_of(case), "tier": case.tier, "status": case.status, "rules": list(case.rules), "reason": case.reason,
+        "size": len(data), "xxh3": digest(data),
+    }  # fmt: skip
+    if case.status != "OK":
+        expect_refusal(case, data)
+        return entry
+    entry["needs"] = needs(open_file(data).tensors)
+    entry["tensors"] = []
+    for dtype in ("F32", "F16", "BF16"):
+        for at, (tensor, values) in enumerate(decode(data, dtype)):
+            if dtype == "F32":
+                # Names may be text that JSON tools show badly: the number identifies a tensor.
+                entry["tensors"].append({"dtype": tensor.dtype, "elements": tensor.elements, "coded": tensor.coding != RAW})
+            entry["tensors"][at][dtype.lower()] = {"size": len(values), "xxh3": digest(values)}
+    return entry
+
+
+def expect_refusal(case, data):
+    try:
+        for _ in decode(data, "F16"):
+            pass
+    except Refusal as refusal:
+        assert refusal.status == case.status, (case.id, refusal)
+        assert refusal.rule in case.rules, (case.id, refusal, case.rules)
+        return
+    raise AssertionError(f"{case.id} was not refused")
+
+
+def update(pool, folder):
+    entries = pool.map(describe, range(len(cases.ALL)), chunksize=1)
+    manifest = {"suite": "slm-conformance", "version": "1.0", "format": "1.0", "vectors": entries}
+    MANIFEST.write_text(dump(manifest), encoding="utf-8")
+    return manifest
+
+
+def dump(manifest):
+    """One line a vector, so that a change reads well in a diff."""
+    head = {key: value for key, value in manifest.items() if key != "vectors"}
+    lines = ",\n".join(json.dumps(entry, ensure_ascii=False) for entry in manifest["vectors"])
+    return json.dumps(head, ensure_ascii=False)[:-1] + ', "vectors": [\n' + lines + "\n]}\n"
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--update", action="store_true", help="write a new manifest")
+    arguments = parser.parse_args()
+    with multiprocessing.Pool() as pool:
+        if arguments.update:
+            update(pool, arguments.folder)
+        manifest = json.loads(MANIFEST.read_text(encoding="utf-8"))
+        entries = {entry["id"]: entry for entry in manifest["vectors"]}
+        wrong, total = 0, 0
+        for tier in cases.TIERS:
+            (arguments.folder / "vectors" / tier).mkdir(parents=True, exist_ok=True)
+        for case, data in zip(cases.ALL, pool.imap(make, range(len(cases.ALL)), chunksize=4)):
+            entry = entries.pop(case.id, None)
+            if entry is None or entry["size"] != len(data) or entry["xxh3"] != digest(data) or entry["file"] != path_of(case):
+                print(f"{case.id}: not what the manifest says")
+                wrong += 1
+            (arguments.folder / path_of(case)).write_bytes(data)
+            total += len(data)
+    for id in entries:
+        print(f"{id}: in the manifest, but no case")
+        wrong += 1
+    (arguments.folder / "manifest.json").write_text(MANIFEST.read_text(encoding="utf-8"), encoding="utf-8")
+    print(f"{len(cases.ALL)} vectors, {total} bytes, {wrong} wrong")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
