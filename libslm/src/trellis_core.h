@@ -56,6 +56,14 @@ static inline const int32_t *trellis_values(const trellis_search *search, uint32
     return search->values + (size_t)seed * search->profile.C;
 }
 
+/* Tq: a T on the grid, rounded to nearest, halves away from zero. */
+static inline int16_t trellis_entry(const trellis_search *search, int32_t value) {
+    if (search->grid >= 0)
+        return (int16_t)(value * (INT32_C(1) << search->grid));
+    const int32_t half = INT32_C(1) << (-search->grid - 1);
+    return (int16_t)(value < 0 ? -((half - value) >> -search->grid) : (half + value) >> -search->grid);
+}
+
 /* bfloat16 scale = significand * 2^exponent; false where it is not positive and finite. */
 static inline bool trellis_scale_parts(uint16_t scale, unsigned *significand, int *exponent) {
     const unsigned biased = scale >> 7, fraction = scale & 127u;

@@ -95,14 +95,9 @@ static slm_status make_table(struct trellis_search *search) {
     for (size_t g = 0; g < shape->padded; g++) {
         for (size_t d = 0; d < digits; d++) {
             const int32_t *values = trellis_values(search, (uint32_t)((g & (shape->groups - 1)) << shape->k | d));
-            for (size_t c = 0; c < C; c++) {
-                const int32_t value = values[c];
-                const int32_t magnitude = value < 0 ? -value : value;
-                const int32_t scaled =
-                    search->grid >= 0 ? magnitude << search->grid : (magnitude + (INT32_C(1) << (-search->grid - 1))) >> -search->grid;
+            for (size_t c = 0; c < C; c++)
                 search->table[((g / TRELLIS_LANES * digits + d) * C + c) * TRELLIS_LANES + g % TRELLIS_LANES] =
-                    (int16_t)(value < 0 ? -scaled : scaled);
-            }
+                    trellis_entry(search, values[c]);
         }
     }
     return SLM_OK;

@@ -11,7 +11,7 @@
 #include "trellis_core.h"
 
 #define ROW_ALIGN 64u
-#define WINDOW_BYTES ((size_t)32 << 20)
+#define WINDOW_BYTES ((size_t)64 << 20)
 #define WINDOW_STEPS_MAX 16384u
 #define WINDOW_STEPS_MIN 16u
 #define FOLLOW_ROUNDS 16u /* how long survivors are followed before a window is given up, in times of all groups */
@@ -171,12 +171,11 @@ static inline uint64_t exact_square(int32_t target, int16_t entry, unsigned shif
 }
 
 /* The cost that seed `state` adds at a time. */
-static inline uint64_t branch(const trellis_shape *shape, const int32_t *targets, unsigned count, uint32_t state) {
-    const uint32_t g = state >> shape->k, d = state & ((1u << shape->k) - 1);
-    const int16_t *entries = shape->table + (((size_t)(g / TRELLIS_LANES) << shape->k | d) * shape->C * TRELLIS_LANES) + g % TRELLIS_LANES;
+static inline uint64_t branch(const trellis_search *search, const int32_t *targets, unsigned count, uint32_t state) {
+    const int32_t *values = trellis_values(search, state);
     uint64_t sum = 0;
     for (unsigned c = 0; c < count; c++)
-        sum += exact_square(targets[c], entries[c * TRELLIS_LANES], shape->shift);
+        sum += exact_square(targets[c], trellis_entry(search, values[c]), search->shape.shift);
     return sum;
 }
 
@@ -254,7 +253,7 @@ static uint32_t seed_before(const viterbi *v, size_t r, uint32_t g, uint64_t *co
     *cost = UINT64_MAX;
     for (uint32_t d = 0; d < 1u << shape->k; d++) {
         const uint32_t state = g << shape->k | d;
-        const uint64_t candidate = cost_of(v, before, state & (shape->groups - 1)) + branch(shape, targets, count, state);
+        const uint64_t candidate = cost_of(v, before, state & (shape->groups - 1)) + branch(v->search, targets, count, state);
         if (candidate < *cost) {
             *cost = candidate;
             best = state;
