@@ -124,7 +124,7 @@ def small_index_size():
 
 field("index-size-odd", "INDEX", "HDR-11", "header.index_size", small_index_size() + 1, "index_size one too large: no multiple of 8")
 field("index-size-limit", "LIMIT", "HDR-12 LIM-1 LIM-2", "header.index_size", (1 << 30) + 8, "index_size beyond its limit")
-field("index-size-2^63", "LIMIT", "HDR-12 LIM-2 FMT-6", "header.index_size", 1 << 63, "index_size 2^63: 64 + index_size must not wrap")
+field("index-size-2p63", "LIMIT", "HDR-12 LIM-2 FMT-6", "header.index_size", 1 << 63, "index_size 2^63: 64 + index_size must not wrap")
 field("index-size-wraps", "LIMIT", "HDR-12 FMT-6", "header.index_size", U64 - 7, "64 + index_size wraps to 56")
 field("index-size-beyond-file", "INDEX", "HDR-16", "header.index_size", 1 << 20, "the index is larger than the file")
 field("file-size-limit", "LIMIT", "HDR-13", "header.file_size", 1 << 62, "file_size 2^62")
@@ -438,15 +438,15 @@ def shaped(*shape):
 
 
 for _id, _status, _rules, _shape, _reason in (
-    ("2^62-bits", "LIMIT", "TEN-11", (1 << 59,), "2^62 bits"),
-    ("2^64", "LIMIT", "TEN-11 FMT-6", (1 << 32, 1 << 32), "2^64 elements: the product wraps to 0"),
-    ("2^64-plus-1", "LIMIT", "TEN-11 FMT-6", (0x100000001, 0xFFFFFFFF, 1), "dimensions whose product is 2^64 - 1"),
+    ("2p62-bits", "LIMIT", "TEN-11", (1 << 59,), "2^62 bits"),
+    ("2p64", "LIMIT", "TEN-11 FMT-6", (1 << 32, 1 << 32), "2^64 elements: the product wraps to 0"),
+    ("2p64-minus-1", "LIMIT", "TEN-11 FMT-6", (0x100000001, 0xFFFFFFFF, 1), "dimensions whose product is 2^64 - 1"),
     ("wraps-to-1", "LIMIT", "TEN-11 FMT-6", (641, 6700417, 0xFFFFFFFF, 1), "(2^32 + 1)(2^32 - 1) = 2^64 - 1"),
     ("all-ones", "LIMIT", "TEN-11 FMT-6", (U64, U64), "two dimensions of 2^64 - 1: the product wraps to 1"),
     ("zero-hides", "LIMIT", "TEN-11 FMT-6", (1 << 40, 1 << 40, 0), "huge dimensions beside a 0"),
     ("larger", "INDEX", "PAY-13", (2,), "one element more than the payload has"),
     ("zero", "INDEX", "PAY-13", (0,), "no elements, but a payload"),
-    ("2^58", "INDEX", "PAY-13 LIM-2", (1 << 58,), "2^58 bytes that are not there"),
+    ("2p58", "INDEX", "PAY-13 LIM-2", (1 << 58,), "2^58 bytes that are not there"),
 ):  # fmt: skip
     _change, _begin = shaped(*_shape)
     spoil(f"shape-{_id}", _status, _rules, _reason, _change, _begin)
@@ -469,7 +469,7 @@ def _():
 for _name, _value in (("rotation", 4), ("profile", 1), ("sign_seed", 1), ("run_length", 3), ("flags", 1)):
     field(f"raw-with-{_name.replace('_', '-')}", "INDEX", "TEN-13", f"tensor 0.{_name}", _value, f"a raw tensor with {_name} {_value}")
 for _value, _what in ((5, "U8"), (20, "F64"), (2, "F4"), (8, "F8_E4M3")):
-    field(f"coded-{_what}", "INDEX", "TEN-14", "tensor 1.dtype", _value, f"a coded tensor of type {_what}")
+    field(f"coded-{_what.replace('_', '-')}", "INDEX", "TEN-14", "tensor 1.dtype", _value, f"a coded tensor of type {_what}")
 field("coded-profile-2", "INDEX", "TEN-15", "tensor 1.profile", 2, "a profile that is not there")
 field("coded-profile-65535", "INDEX", "TEN-15", "tensor 1.profile", 65535, "a profile far beyond the last")
 field("coded-profile-other", "INDEX", "TEN-16", "tensor 1.profile", 1, "a block-coded tensor with a trellis profile")
