@@ -404,7 +404,7 @@ const command command_encode = {
     .options = options,
     .epilogue = "Examples:\n"
                 "  slm encode Llama-3.2-1B -o Llama-3.2-1B.slm\n"
-                "  slm encode model.safetensors -o model.slm -p slm-3 --profile-for '*down_proj*=slm-4'\n"
+                "  slm encode m.safetensors -o m.slm -p slm-3 --profile-for '*down_proj*=slm-4'\n"
                 "  tar c model | zstd | slm encode - -o model.slm --verify\n",
     .run = run,
 };
