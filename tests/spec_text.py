@@ -324,6 +324,13 @@ def check_enumerations():
     equal(tables("4. Header")[0][3][3] + "." + tables("4. Header")[0][4][3], f"{constant(version, 'SLM_FORMAT_MAJOR')}.{constant(version, 'SLM_FORMAT_MINOR')}", "version of the format")
 
 
+def check_metadata_keys():
+    registered = {row[0].strip("`") for row in tables("8. METADATA")[1][2:]}
+    for path in (ROOT / "tools").glob("*.c"):
+        for key in re.findall(r'"(slm\.[a-z_.]+)"', path.read_text()):
+            expect(key in registered, f"{path.name} writes the key {key}, which is not registered")
+
+
 def check_field_tables():
     """Offsets in field tables add up."""
     sizes = {"u8": 1, "u16": 2, "u32": 4, "u64": 8, "f32": 4}
@@ -344,7 +351,7 @@ def check_field_tables():
 
 
 CHECKS = (check_rules, check_contents, check_examples, check_checksums, check_lfsr, check_profiles, check_block, check_trellis_and_rotation, check_rounding,
-          check_limits, check_enumerations, check_field_tables)
+          check_limits, check_enumerations, check_metadata_keys, check_field_tables)
 for check in CHECKS:
     try:
         check()

@@ -31,7 +31,7 @@ static bool add_tensor(encode_job *job, size_t index, fault *f) {
     return status == SLM_OK || fault_slm(f, status, &error, "tensor '%s'", t->name);
 }
 
-/* The texts of all profiles in use, each once: "slm-4" or "slm-4, slm-3". */
+/* The texts of all profiles in use, each once: "slm-4" or "slm-4; slm-3". */
 static void list_profiles(encode_job *job) {
     job->profiles[0] = '\0';
     for (size_t i = 0; i < job->plan.count; i++) {
@@ -59,7 +59,7 @@ static bool add_provenance(encode_job *job, fault *f) {
     list_profiles(job);
     char tool[64];
     snprintf(tool, sizeof tool, "slm %s", slm_release());
-    if (!add_metadata(job, "slm.tool", tool, f))
+    if (!add_metadata(job, "slm.encoder", tool, f))
         return false;
     if (job->plan.coded == 0)
         return true;
