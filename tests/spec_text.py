@@ -22,6 +22,7 @@ from xxh3 import xxh3_64  # noqa: E402
 
 TEXT = (ROOT / "spec" / "slm-1.0.md").read_text(encoding="utf-8")
 LINES = TEXT.split("\n")
+FLAT = re.sub(r"\s+", " ", TEXT)  # for what may stand across the end of a line
 PREFIXES = "FMT HDR SEC PRO TEN MET SRC PAY SUM RAW RUN LFS BLK TRE ROT REC SID LIM ERR ENC EXT".split()
 STATUSES = "TRUNCATED MAGIC VERSION FEATURE LIMIT INDEX CHECKSUM RECORD PROFILE SCALE".split()
 
@@ -111,7 +112,7 @@ def check_contents():
     for (_, anchor), heading in zip(listed, headings):
         equal(anchor, re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-"), f"anchor of {heading}")
     sections = set(re.findall(r"^#+ (\d+(?:\.\d+)?)\.? ", TEXT, re.M))
-    for cited in re.findall(r"[Ss]ections? (\d+(?:\.\d+)?)", TEXT):
+    for cited in re.findall(r"[Ss]ections? (\d+(?:\.\d+)?)", FLAT):
         expect(cited.rstrip(".") in sections, f"section {cited} is cited and is not there")
 
 
@@ -168,7 +169,7 @@ def check_lfsr():
     figure = exact.Profile("", 1, 3, 1, 3, 2, 4, 0, 2, 0, 0, 3)
     v = exact.entries(figure, 4)
     expect(f"V = {str(v).replace(' ', '')}" in TEXT, "the K = 3 figure")
-    expect("are " + ", ".join(str(x) for x in exact.states(3, 3, 4, 8)) + ", so" in TEXT, "the states of the K = 3 figure")
+    expect("are " + ", ".join(str(x) for x in exact.states(3, 3, 4, 8)) + ", so" in FLAT, "the states of the K = 3 figure")
     table = {}
     for row in tables("14.2 Table 6")[0][2:]:
         for i in range(0, len(row), 4):
@@ -198,7 +199,7 @@ def check_profiles():
 
 def check_block():
     p = exact.NAMED["paper-4"]
-    words = re.search(r"The bytes `([0-9a-f ]+)` are the record 0x([0-9A-F]{8}): seed 0x([0-9A-F]{4}), e = (\d+), q = \((.+?)\)", TEXT)
+    words = re.search(r"The bytes `([0-9a-f ]+)` are the record 0x([0-9A-F]{8}): seed 0x([0-9A-F]{4}), e = (\d+), q = \((.+?)\)", FLAT)
     record = int.from_bytes(bytes.fromhex(words[1]), "little")
     seed, e, q = exact.split_record(p, record)
     equal((int(words[2], 16), int(words[3], 16), int(words[4]), [number(x) for x in words[5].split(",")]), (record, seed, e, q), "block example")
@@ -219,7 +220,7 @@ def check_block():
 
 def check_trellis_and_rotation():
     p = exact.NAMED["slm-4"]
-    codes = bytes.fromhex(re.search(r"The bytes `([0-9a-f ]+)` are a run of 16 weights", TEXT)[1])
+    codes = bytes.fromhex(re.search(r"The bytes `([0-9a-f ]+)` are a run of 16 weights", FLAT)[1])
     rows = after("*Example.* The bytes `5e")[1:]
     equal(len(codes), exact.run_bytes(p, 16), "bytes of the example's run")
     for line in rows:
@@ -298,7 +299,7 @@ def check_limits():
 def rule_text(rule):
     start = TEXT.index(f"**[{rule}]**")
     following = re.search(r"^(\*\*\[|#)", TEXT[start + 2:], re.M)
-    return TEXT[start:start + 2 + following.start()]
+    return re.sub(r"\s+", " ", TEXT[start:start + 2 + following.start()])
 
 
 def check_enumerations():
