@@ -197,10 +197,10 @@ static inline void example_create(example *e, const slm_allocator *allocator, un
     example_tensor(e, "slm3 whole \xE2\x82\xAC", SLM_F32, 3, (const uint64_t[]){3, 5, 11}, slm3, 165, 0, 0);
     example_tensor(e, "odd", SLM_F32, 1, (const uint64_t[]){33}, &odd, 11, SLM_TENSOR_SCALE_PER_RUN, 0);
     if (big) {
-        example_tensor(e, "big block", SLM_F16, 2, (const uint64_t[]){3, 400000}, paper3, 400000, SLM_TENSOR_SCALE_PER_RUN, 0);
-        example_tensor(e, "big trellis", SLM_F32, 1, (const uint64_t[]){3 * 1024 * 1024}, slm4, 3 * 1024 * 1024, 0, 8);
+        example_tensor(e, "big block", SLM_F16, 2, (const uint64_t[]){2, 400000}, paper3, 400000, SLM_TENSOR_SCALE_PER_RUN, 0);
+        example_tensor(e, "big trellis", SLM_F32, 1, (const uint64_t[]){768 * 1024}, slm4, 768 * 1024, 0, 8);
         example_tensor(e, "big odd", SLM_F32, 1, (const uint64_t[]){1000001}, &odd, 1000001, 0, 0);
-        example_tensor(e, "big rotated block", SLM_F32, 1, (const uint64_t[]){1024 * 1000}, paper3, 1024 * 1000, 0, 10);
+        example_tensor(e, "big rotated block", SLM_F32, 1, (const uint64_t[]){1024 * 800}, paper3, 1024 * 800, 0, 10);
         example_tensor(e, "big raw", SLM_U16, 1, (const uint64_t[]){300000}, NULL, 0, 0, 0);
     }
     OK(slm_layout_add_source(e->layout, "", 0, header, 0, &error));

@@ -78,9 +78,9 @@ static void check_reader(const slm_reader *reader, const example *e, bool big) {
             continue;
         }
         static const slm_dtype types[] = {SLM_F32, SLM_F16, SLM_BF16};
-        for (size_t k = 0; k < (big ? 1 + i % 2 : 3); k++) {
+        for (size_t k = 0; k < (big ? 1 : 3); k++) {
             uint8_t *expected = decode_reference(e, i, types[k]);
-            check_ranges(reader, i, types[k], expected, big ? 12 : 20);
+            check_ranges(reader, i, types[k], expected, big ? 6 : 20);
             free(expected);
         }
     }

@@ -8,8 +8,8 @@
 #include "tensor.h"
 #include "utf8.h"
 
-#define WHOLE_RUN_BYTES 65536     /* runs up to this are one piece */
-#define PIECE_BYTES (1024 * 1024) /* aim of a piece of a longer run */
+#define WHOLE_RUN_BYTES 65536 /* runs up to this are one piece */
+#define PIECE_BYTES 262144    /* aim of a piece of a longer run */
 
 static uint64_t common_divisor(uint64_t a, uint64_t b) {
     while (b != 0) {

@@ -90,8 +90,8 @@ SLM_API slm_status slm_reader_scale(const slm_reader *reader, size_t tensor, uin
 /* Elements [first, first + count) of a tensor in row-major order, decoded to `dtype`: for a coded tensor SLM_F32, SLM_F16 or
  * SLM_BF16; for a raw one its own dtype, copied (where an element is less than a byte, first and count * bits must be whole bytes). The
  * target holds little-endian elements, as safetensors does. Memory used beside the target: none
- * where the file lies in memory or is mapped; else at most two chunks and about a MiB of codes, from the reader's allocator, which is then
- * called by every thread that decodes. */
+ * where the file lies in memory or is mapped; else at most two chunks and a quarter of a MiB of codes, from the reader's allocator, which
+ * is then called by every thread that decodes. */
 SLM_API slm_status slm_reader_decode(const slm_reader *reader, size_t tensor, uint64_t first, uint64_t count, slm_dtype dtype, void *target,
                                      slm_error *error);
 
