@@ -127,6 +127,7 @@ def check_examples():
         equal("\n".join(lines) + "\n", (EXAMPLES / f"{name}.dump.txt").read_text(), f"dump of {name}")
         check_dump(name, lines, (EXAMPLES / f"{name}.slm").read_bytes())
     equal("\n".join(after("<!-- values model -->")) + "\n", (EXAMPLES / "model.values.txt").read_text(), "values of model")
+    equal("\n".join(after("<!-- weight model -->")) + "\n", (EXAMPLES / "model.weight.txt").read_text(), "a weight of model by hand")
     named = re.findall(r"`([\w.]+\.(?:slm|txt|py))`", (EXAMPLES / "README.md").read_text())
     for name in named:
         expect((EXAMPLES / name).is_file(), f"examples/README.md names {name}, which is not there")

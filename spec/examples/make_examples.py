@@ -11,8 +11,10 @@ import pathlib
 import struct
 import sys
 import tarfile
+from fractions import Fraction
 
-from exact import (NAMED, BitWriter, divisor, join_record, round_to, run_bytes, run_integers, scale_value)
+from exact import (NAMED, TYPES, BitWriter, block_integers, divisor, entries, field, join_record, record_bits, round_to, run_bytes, run_integers,
+                   scale_value, split_record)
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "conformance" / "decoder"))
 from xxh3 import xxh3_64  # noqa: E402
@@ -326,6 +328,38 @@ def values(tensors):
     return "\n".join(lines) + "\n"
 
 
+def by_hand():
+    """One weight of a block from its bytes to its bits, step by step."""
+    file, tensors = model()
+    t, weight = tensors[0], 8
+    p, codes, scale = t.profile, t.codes[0], t.scales[0]
+    j, c = divmod(weight, p.C)
+    at = j * record_bits(p)
+    record = field(codes, at, record_bits(p))
+    place = bytes(file.data).index(codes) + at // 8
+    seed, e, q = split_record(p, record)
+    row, middle, integer = entries(p, seed)[c], 1 << p.W - 1, block_integers(p, seed, e, q)[c]
+    y = integer * scale_value(scale) / divisor(p)
+    g = max(g for g in range(-200, 200) if Fraction(2) ** g <= abs(y))
+    sum_of = " + ".join(f"({a}) * ({v - middle})" for a, v in zip(q, row))
+    steps = [
+        (f"weight {weight}: weight {c} of block {j} of run 0", "[BLK-6]"),
+        (f"record: {record_bits(p)} bits at bit {at} of the run, byte {place:#x} of the file: 0x{record:08X}", "[BLK-1] [FMT-4]"),
+        (f"seed 0x{seed:04X}, e = {e}, q = ({', '.join(str(a) for a in q)})", "[BLK-2] [BLK-3]"),
+        (f"entries {', '.join(str(v) for v in row)}", "[LFS-1] [LFS-2] [LFS-3]"),
+        (f"T = ({sum_of}) * 2^{e} = {integer}", "[BLK-5]"),
+        (f"scale {scale:04x} = {scale_value(scale)}, D = {divisor(p)}", "[RUN-9] [REC-2]"),
+        (f"y = {integer} * {scale_value(scale)} / {divisor(p)} = {y}, g = {g}", "[REC-3]"),
+    ]
+    for name, (precision, m, _, _) in TYPES.items():
+        unit = max(g, m) - precision + 1
+        ratio = abs(y) / Fraction(2) ** unit
+        whole, rest = divmod(ratio.numerator, ratio.denominator)
+        bits = f"{round_to(y, name):0{TYPES[name][3] // 4}x}"
+        steps.append((f"{name}: u = 2^{unit}, a/u = {whole} + {rest}/{ratio.denominator}, r = {round(ratio)}, bits {bits}", "[REC-9]"))
+    return "".join(f"{text:<84}  {rules}\n" for text, rules in steps)
+
+
 def make():
     """{file name: bytes} of everything."""
     small = smallest()
@@ -336,6 +370,7 @@ def make():
         "model.slm": bytes(full.data),
         "model.dump.txt": dump(full).encode(),
         "model.values.txt": values(tensors).encode(),
+        "model.weight.txt": by_hand().encode(),
     }
 
 
