@@ -380,7 +380,7 @@ static void memory_may_fail(void **unused) {
     assert_true(succeeded);
 }
 
-/* A little of tests/quality: relative error on known distributions. */
+/* Relative error on known distributions. */
 static void quality(const char *name, double (*draw)(uint64_t *), unsigned rotation, unsigned rows, double limit) {
     uint64_t state = 6;
     const size_t n = 4096;

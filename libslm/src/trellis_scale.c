@@ -17,7 +17,7 @@
 #define SCALE_MAX 0x7F7Fu
 #define PLAIN_BITS 16u /* [REC-8]: integers of more bits want a power of two */
 
-/* The best alpha for N(0, 1) at k/C bits a weight, K = 14 and 16, P = 4: measured by tests/quality. Linear in between. */
+/* The best alpha for N(0, 1) at k/C bits a weight, K = 14 and 16, P = 4: measured. Linear in between. */
 static double gaussian_alpha(const slm_profile *profile) {
     static const double at_rate[] = {0.85, 0.94, 1.02, 1.065, 1.11, 1.16, 1.20, 1.22, 1.24};
     const unsigned whole = profile->k / profile->C;
