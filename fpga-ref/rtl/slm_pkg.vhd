@@ -47,6 +47,17 @@ package slm_pkg is
   function slm_trellis_width(W, P : positive) return positive;
   function slm_sum_width(W, B, P : positive) return positive;
 
+  -- Width of a weight at the block decoders' output.
+  function slm_block_width(OUTPUT, W, B, P, E : natural; SHIFTED : boolean) return positive;
+
+  -- slm_block_sums: whether the shared scheme applies, its number of chunks, the bias of its low table, and its latency.
+  function slm_sums_shared(STEP, W, P, B : positive) return boolean;
+  function slm_sums_chunks(W, P : positive) return positive;
+  function slm_sums_bias(P, B : positive) return natural;
+  function slm_sums_latency(STEP, W, P, B : positive) return positive;
+  -- Clocks from record to weights.
+  function slm_block_latency(STEP, W, P, B : positive; NORM, OUTPUT : natural; POW2, SHIFTED : boolean) return positive;
+
   -- Bits that a converter puts above an integer so that a scale below the output's range needs no second shifter (slm_to_float).
   function slm_headroom(OUTPUT, N, DIVIDE : natural) return natural;
   -- Width of the `cap` port, and the largest cap that differs from any larger one.
@@ -228,6 +239,53 @@ package body slm_pkg is
       return W + B + slm_clog2(P);
     end if;
     return W + B - 1 + slm_clog2(P);
+  end function;
+
+  function slm_block_width(OUTPUT, W, B, P, E : natural; SHIFTED : boolean) return positive is
+  begin
+    if OUTPUT /= SLM_INT then
+      return slm_output_width(OUTPUT, 0);
+    elsif SHIFTED then
+      return slm_sum_width(W, B, P) + 2 ** E - 1;
+    end if;
+    return slm_sum_width(W, B, P);
+  end function;
+
+  function slm_sums_chunks(W, P : positive) return positive is
+  begin
+    return (W - P + P) / P; -- ceil((W - (P - 1)) / P)
+  end function;
+
+  function slm_sums_bias(P, B : positive) return natural is
+  begin
+    return B - 1 + slm_clog2(2 ** P - P - 1 + slm_if(P = 1, 1, 0)); -- the low table's least entry is -2^(B-1) * (2^P - P - 1)
+  end function;
+
+  function slm_sums_shared(STEP, W, P, B : positive) return boolean is
+  begin
+    if STEP /= 1 or P < 2 or P > 4 or W < 3 * P then
+      return false;
+    end if;
+    return slm_sums_bias(P, B) + 1 <= slm_min(W - 1, P * slm_sums_chunks(W, P));
+  end function;
+
+  function slm_sums_latency(STEP, W, P, B : positive) return positive is
+  begin
+    if slm_sums_shared(STEP, W, P, B) then
+      return 4 + (slm_sums_chunks(W, P) + 1) / 2;
+    end if;
+    return 2 + slm_clog2(P);
+  end function;
+
+  function slm_block_latency(STEP, W, P, B : positive; NORM, OUTPUT : natural; POW2, SHIFTED : boolean) return positive is
+    variable r : positive := slm_sums_latency(STEP, W, P, B);
+  begin
+    if OUTPUT /= SLM_INT then
+      r := r + slm_float_latency(slm_if(NORM = 1 and W > 2, W - 1, 0)) + slm_if(POW2, 0, 1);
+    elsif SHIFTED then
+      r := r + 1;
+    end if;
+    return r;
   end function;
 
   function slm_headroom(OUTPUT, N, DIVIDE : natural) return natural is

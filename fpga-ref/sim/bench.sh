@@ -53,6 +53,31 @@ slm_trellis_decoder)
     # shellcheck disable=SC2046
     run slm_trellis_decoder_tb $("$tool" generics $profile) GROUPS=128 OUTPUT=$output POW2=false IN_STALL=20 OUT_STALL=20
     ;;
+slm_block_decoder)
+    ghdl -a --std=08 --workdir="$dir" "$root/tb/slm_block_decoder_tb.vhd"
+    for profile in $("$tool" list); do
+        generics=$("$tool" generics "$profile")
+        case $generics in *ADVANCE*) continue ;; esac
+        for output in 0 1 2 3; do
+            for pow2 in 1 0; do
+                case $output$pow2$amount$profile in 01* | ?1shortb*) continue ;; esac
+                # the optimised architecture, and for scales of any kind the plain one (slower to simulate)
+                "$tool" block "$profile" "$output" "$pow2" $((100 * many)) "$output" in.txt out.txt
+                # shellcheck disable=SC2086
+                run slm_block_decoder_tb $generics OUTPUT=$output POW2="$(truth $pow2)" OPTIMISED=true IN_STALL=30 OUT_STALL=30
+            done
+            "$tool" block "$profile" "$output" "$pow2" $((6 * many)) "$output" in.txt out.txt
+            # shellcheck disable=SC2086
+            run slm_block_decoder_tb $generics OUTPUT=$output OPTIMISED=false IN_STALL=30 OUT_STALL=30
+        done
+        # shellcheck disable=SC2086
+        run slm_block_decoder_tb $generics OUTPUT=3 OPTIMISED=true IN_STALL=0 OUT_STALL=0
+        "$tool" block "$profile" 0 0 $((100 * many)) 9 in.txt out.txt
+        output=0
+        # shellcheck disable=SC2086
+        run slm_block_decoder_tb $generics OUTPUT=0 SHIFTED=false IN_STALL=0 OUT_STALL=0
+    done
+    ;;
 *)
     echo "no bench for $entity"
     exit 1

@@ -1,7 +1,7 @@
 #!/bin/sh
 # netlist.sh TOOL ENTITY PROFILE OUTPUT GROUPS POW2 COUNT: the netlist check. ghdl --synth makes Verilog of the entity, Verilator compiles it,
 # and the vectors of libslm run through that: simulating the VHDL says nothing about the exported netlist. ENTITY is slm_trellis_decoder,
-# slm_block_decoder (both architectures, GROUPS ignored) or slm_stream_decoder. Exit 77 where a tool is missing.
+# slm_block_decoder (the optimised architecture, GROUPS ignored) or slm_stream_decoder. Exit 77 where a tool is missing.
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
 # shellcheck disable=SC1091
