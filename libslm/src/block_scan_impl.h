@@ -36,7 +36,7 @@ static void append(const block_scan *scan, size_t block, uint32_t seed, const fl
 #endif
 
 #ifndef TARGETS_IN_MEMORY
-#define CACHED_BYTES 20480 /* of the basis, to stay in the first cache while all blocks pass by */
+#define CACHED_BYTES 12288 /* of the basis, to stay in the first cache while all blocks pass by */
 
 /* For few rows: a block's target stays in registers while a stretch of the basis that fits the first cache passes by. All arguments but
  * the first are constants, so that the loops unroll. */
