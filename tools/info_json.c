@@ -49,7 +49,7 @@ static json_t *tensor_report(const info_view *view, size_t index, const slm_tens
     if (t->flags & SLM_TENSOR_HAS_ERROR)
         report_set(o, "error", report_real((double)t->error));
     if (t->flags & SLM_TENSOR_HAS_SOURCE_SUM)
-        report_set(o, "source_xxh3", report_sum(t->source_sum));
+        report_set(o, "source_sum", report_sum(t->source_sum));
     return o;
 }
 

@@ -1,5 +1,7 @@
 """The frame of the command: help, usage errors, names of commands, version."""
 
+import os
+import re
 import subprocess
 
 import harness
@@ -33,6 +35,15 @@ class Help(harness.Case):
                 for line in r.out.splitlines():
                     self.assertLessEqual(len(line), 80, line)
                     self.assertEqual(line, line.rstrip())
+
+    def test_manual_page_has_every_option(self):
+        page = harness.read_file(os.path.join(harness.SOURCE, "tools", "man", "slm.1")).decode()
+        for command in COMMANDS:
+            sections = {s.split("\n")[0]: s for s in re.split(r"\n\.S[hs] ", page)}
+            section, common = sections.get("slm " + command, ""), sections["Common options"]
+            for name in re.findall(r"(?m)^  .{4}--([a-z-]+)", self.slm("help", command).out):
+                with self.subTest(command=command, option=name):
+                    self.assertIn("Fl \\-" + name, section + common)
 
     def test_help_of_several(self):
         r = self.slm("help", "info", "diff")
