@@ -7,6 +7,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
 #include "random_coding.h"
 
 #define LONGEST 5000
@@ -171,6 +175,25 @@ static void check_paper4(const char *kernel, uint64_t *random) {
     }
 }
 
+/* In another floating-point environment the bits are the same. */
+static void check_environment(const char *kernel, uint64_t *random) {
+#ifdef __SSE2__
+    const unsigned usual = _mm_getcsr();
+    static const unsigned changes[] = {0x2000, 0x4000, 0x6000, 0x8000, 0x0040, 0x8040}; /* down, up, to zero; flush results, inputs */
+    for (size_t i = 0; i < sizeof changes / sizeof changes[0]; i++) {
+        _mm_setcsr(usual | changes[i]);
+        const slm_profile *p;
+        for (size_t j = 0; (p = slm_profile_by_index(j)) != NULL; j++) {
+            const slm_coding coding = {.profile = *p, .run_length = 1000};
+            check_coding(kernel, &coding, random, 2);
+        }
+        _mm_setcsr(usual);
+    }
+#else
+    (void)kernel, (void)random;
+#endif
+}
+
 static double now(void) {
     struct timespec t;
     clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t); /* other programs' load does not count */
@@ -255,9 +278,11 @@ int main(int argc, char **argv) {
     for (size_t i = 0; slm_kernel_name(i) != NULL; i++) {
         uint64_t random = 6;
         checked = 0;
-        check_paper4(slm_kernel_name(i), &random);
+        if (i > 0)
+            check_paper4(slm_kernel_name(i), &random);
         check_named(slm_kernel_name(i), &random);
         check_random(slm_kernel_name(i), &random);
+        check_environment(slm_kernel_name(i), &random);
         if (checked > 0)
             printf("%s: %lu weights as the scalar kernel's\n", slm_kernel_name(i), checked);
         else
