@@ -42,7 +42,7 @@ static uint16_t nearest_scale(double wanted, bool power) {
         exponent--; /* 2^exponent <= wanted */
         if (exponent < -133)
             return SCALE_MIN;
-        return exponent >= -126 ? (uint16_t)((exponent + 127) << 7) : (uint16_t)(1u << (exponent + 133));
+        return (uint16_t)(exponent >= -126 ? 128 * (exponent + 127) : 1 << (exponent + 133));
     }
     /* Eight significant bits, fewer where the exponent is at its least. A carry moves into the exponent by itself. */
     const int bits = exponent > -126 ? 8 : exponent + 133;
