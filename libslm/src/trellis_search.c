@@ -68,7 +68,7 @@ static void choose_grid(struct trellis_search *search) {
     int grid = 0;
     while (((int64_t)largest << (grid + 1)) <= INT16_MAX)
         grid++;
-    while (largest >> -grid > INT16_MAX - 1)
+    while (grid <= 0 && largest >> -grid > INT16_MAX - 1)
         grid--;
     /* Squared differences are shifted down by 16 bits; the error a good code leaves should be 8 to 32 after that. */
     int shift = 0;
