@@ -97,6 +97,8 @@ static slm_status integers(const decoder_state *state, const uint8_t *codes, uin
     if (p->coding == SLM_CODING_BLOCK) {
         if (P == 3 && nibbles == 4)
             return block_integers(state, codes, first, count, target, 3, 4);
+        if (P == 4 && nibbles == 4)
+            return block_integers(state, codes, first, count, target, 4, 4);
         return block_integers(state, codes, first, count, target, P, nibbles);
     }
     if (P == 4 && p->C == 1 && nibbles == 4)
