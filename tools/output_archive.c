@@ -33,6 +33,8 @@ static const archive_kind *kind_of(const char *path) {
 
 static la_ssize_t put_bytes(struct archive *a, void *context, const void *bytes, size_t size) {
     output *o = context;
+    if (o->abandoned) /* libarchive ends its streams as it frees them */
+        return (la_ssize_t)size;
     int number = o->sink.write_at(o->sink.context, o->at, bytes, size);
     if (number != 0) {
         archive_set_error(a, number, "%s", strerror(number));
@@ -117,8 +119,7 @@ static bool archive_commit(output *o, fault *f) {
 }
 
 static void archive_close(output *o) {
-    if (o->archive != NULL)
-        archive_write_fail(o->archive); /* nothing more is written by the free below, unless it is closed already */
+    o->abandoned = true;
     archive_write_free(o->archive);
     free(o->prefix);
     output_file_close(o);

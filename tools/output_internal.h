@@ -31,7 +31,8 @@ struct output {
     int member;      /* the file that is being written in it */
 
     struct archive *archive;
-    char *prefix; /* archive: the folder its members lie in, with a slash at its end, or "" */
+    bool abandoned; /* archive: what is still written goes nowhere */
+    char *prefix;   /* archive: the folder its members lie in, with a slash at its end, or "" */
 };
 
 extern const output_operations output_file, output_stream, output_folder, output_archive;
