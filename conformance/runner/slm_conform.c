@@ -32,6 +32,7 @@ static const char usage[] =
     "  --id ID             only the vector of this name\n"
     "  -j, --jobs N        runs at a time (default: 1)\n"
     "  --timeout SECONDS   for one run (default: 60)\n"
+    "  --fail-fast         start no further run after the first failure\n"
     "  --tap               print TAP\n"
     "  --junit FILE        write JUnit XML\n"
     "  --json FILE         write JSON\n"
@@ -44,7 +45,7 @@ typedef struct options {
     decoder decoder;
     const char *suite, *tier, *rule, *id, *junit, *json;
     bool dtypes[DTYPES];
-    bool tap, list;
+    bool tap, list, fail_fast;
     unsigned jobs;
 } options;
 
@@ -55,13 +56,17 @@ typedef struct work {
     size_t count;
     atomic_size_t next;
     atomic_uint slots;
+    atomic_bool stop; /* --fail-fast: something failed */
 } work;
 
 static void *worker(void *argument) {
     work *w = argument;
     const unsigned slot = atomic_fetch_add(&w->slots, 1);
-    for (size_t i; (i = atomic_fetch_add(&w->next, 1)) < w->count;)
+    for (size_t i; !atomic_load(&w->stop) && (i = atomic_fetch_add(&w->next, 1)) < w->count;) {
         w->trials[i].judgement = judge(&w->options->decoder, w->trials[i].vector, w->files[i], w->trials[i].dtype, slot);
+        if (w->options->fail_fast && is_failure(w->trials[i].judgement.outcome))
+            atomic_store(&w->stop, true);
+    }
     return NULL;
 }
 
@@ -75,6 +80,11 @@ static void run_all(work *w) {
     for (unsigned i = 0; i < started; i++)
         pthread_join(threads[i], NULL);
     free(threads);
+    const size_t taken = atomic_load(&w->next);
+    if (taken < w->count) {
+        fprintf(stderr, "slm-conform: stopped at the first failure, after %zu of %zu runs\n", taken, w->count);
+        w->count = taken;
+    }
 }
 
 static bool wanted(const options *o, const vector *v) {
@@ -119,14 +129,23 @@ static int bad_usage(const char *what) {
 
 /* Returns -1 to go on, or an exit code. */
 static int parse_options(options *o, int argc, char **argv) {
-    static const struct option longs[] = {{"decoder", required_argument, NULL, 'd'}, {"suite", required_argument, NULL, 's'},
-                                          {"dtype", required_argument, NULL, 't'},   {"supports", required_argument, NULL, 'p'},
-                                          {"exit-codes", no_argument, NULL, 'x'},    {"tier", required_argument, NULL, 'T'},
-                                          {"rule", required_argument, NULL, 'r'},    {"id", required_argument, NULL, 'i'},
-                                          {"jobs", required_argument, NULL, 'j'},    {"timeout", required_argument, NULL, 'o'},
-                                          {"tap", no_argument, NULL, 'a'},           {"junit", required_argument, NULL, 'u'},
-                                          {"json", required_argument, NULL, 'J'},    {"list", no_argument, NULL, 'l'},
-                                          {"help", no_argument, NULL, 'h'},          {NULL, 0, NULL, 0}};
+    static const struct option longs[] = {{"decoder", required_argument, NULL, 'd'},
+                                          {"suite", required_argument, NULL, 's'},
+                                          {"dtype", required_argument, NULL, 't'},
+                                          {"supports", required_argument, NULL, 'p'},
+                                          {"exit-codes", no_argument, NULL, 'x'},
+                                          {"tier", required_argument, NULL, 'T'},
+                                          {"rule", required_argument, NULL, 'r'},
+                                          {"id", required_argument, NULL, 'i'},
+                                          {"jobs", required_argument, NULL, 'j'},
+                                          {"timeout", required_argument, NULL, 'o'},
+                                          {"tap", no_argument, NULL, 'a'},
+                                          {"junit", required_argument, NULL, 'u'},
+                                          {"json", required_argument, NULL, 'J'},
+                                          {"list", no_argument, NULL, 'l'},
+                                          {"fail-fast", no_argument, NULL, 'f'},
+                                          {"help", no_argument, NULL, 'h'},
+                                          {NULL, 0, NULL, 0}};
     for (int c; (c = getopt_long(argc, argv, "j:h", longs, NULL)) != -1;) {
         char *end = NULL;
         switch (c) {
@@ -158,6 +177,7 @@ static int parse_options(options *o, int argc, char **argv) {
         case 'u': o->junit = optarg; break;
         case 'J': o->json = optarg; break;
         case 'l': o->list = true; break;
+        case 'f': o->fail_fast = true; break;
         case 'h': fputs(usage, stdout); return EXIT_PASS;
         default: return bad_usage("unknown option or missing argument");
         }
