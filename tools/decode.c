@@ -15,7 +15,7 @@
 #include "side_listing.h"
 #include "slm_input.h"
 
-enum { OPTION_DTYPE = OPTION_OWN, OPTION_NO_SIDE_FILES };
+enum { OPTION_DTYPE = OPTION_OWN, OPTION_NO_SIDE_FILES, OPTION_BYTES };
 
 static const option_spec options[] = {
     {'o', "output", "OUT", "write to OUT; - is standard output, for a single .safetensors file"},
@@ -25,6 +25,9 @@ static const option_spec options[] = {
      "this type"},
     {'T', "threads", "N", "decode with N threads; 0, the default, is as many as there are processors"},
     {OPTION_NO_SIDE_FILES, "no-side-files", NULL, "leave out files that are not the model: configuration, tokenizer, ..."},
+    {OPTION_BYTES, "bytes", NULL,
+     "write nothing but the tensors' bytes to OUT, one tensor behind another in the order of FILE, once FILE is verified entirely; coded "
+     "tensors as --dtype says, raw ones as they are"},
     {OPTION_JSON, "json", NULL, "print a JSON report"},
     OPTION_COMMON,
     {0},
@@ -33,7 +36,7 @@ static const option_spec options[] = {
 typedef struct decode_command {
     decode_job job;
     const char *input, *output;
-    bool force, no_side_files, json;
+    bool force, no_side_files, bytes, json;
     slm_input file;
 } decode_command;
 
@@ -41,6 +44,10 @@ typedef struct decode_command {
 
 static bool choose_form(decode_command *c, fault *f) {
     decode_job *job = &c->job;
+    if (c->bytes) {
+        job->form = strcmp(c->output, "-") == 0 ? OUTPUT_STREAM : OUTPUT_FILE;
+        return true;
+    }
     size_t sources = slm_reader_info(job->reader)->sources;
     bool side = side_files_payload(job->reader) != SIZE_MAX;
     if (!output_form_of(c->output, &job->form))
@@ -128,7 +135,7 @@ static int report(const decode_command *c, double seconds) {
         json_t *json = report_new("decode");
         report_set(json, "input", report_text(c->input, strlen(c->input)));
         report_set(json, "output", report_text(c->output, strlen(c->output)));
-        report_set(json, "output_kind", json_string(form_name(job->form)));
+        report_set(json, "output_kind", json_string(c->bytes ? "bytes" : form_name(job->form)));
         report_set(json, "dtype", job->dtype != 0 ? json_string(slm_dtype_name(job->dtype)) : json_null());
         report_set(json, "sources", report_u64(job->source_count));
         report_set(json, "side_files", report_u64(job->side.count));
@@ -150,12 +157,12 @@ static int decode(decode_command *c) {
     fault f = {.kind = FAULT_NONE};
     if (!choose_form(c, &f))
         return fault_report(&f, NULL);
-    if (!decode_plan(job, &f))
+    if (!(c->bytes ? decode_verify(job, &f) : decode_plan(job, &f)))
         return fault_report(&f, c->input);
     if (!check_output(c, &f) || !output_open(&job->output, c->output, job->form, c->force, &f))
         return fault_report(&f, job->form == OUTPUT_STREAM ? NULL : c->output);
     job->progress = progress_start("decoding", count_elements(job), PROGRESS_WEIGHTS);
-    bool ok = decode_write(job, &f);
+    bool ok = c->bytes ? decode_write_bytes(job, &f) : decode_write(job, &f);
     double seconds = progress_seconds(job->progress);
     progress_stop(job->progress);
     if (!ok)
@@ -185,6 +192,7 @@ static int take_option(decode_command *c, int code, const char *argument) {
     case OPTION_DTYPE: return parse_dtype(c, argument);
     case 'T': return argument_threads(&command_decode, argument, &c->job.threads) ? EXIT_CODE_OK : EXIT_CODE_USAGE;
     case OPTION_NO_SIDE_FILES: c->no_side_files = true; break;
+    case OPTION_BYTES: c->bytes = true; break;
     case OPTION_JSON: c->json = true; break;
     default: break;
     }
@@ -230,6 +238,9 @@ const command command_decode = {
                    "Every file comes back under its name with its own header, byte for byte; only the data of coded tensors differs, and "
                    "nothing at all "
                    "where all tensors are raw. With --dtype the headers say the new types.\n\n"
+                   "With --bytes there are no headers, files or folders: what slm-conform asks of a decoder. FILE is one with several "
+                   "shards or "
+                   "headers of any kind as well.\n\n"
                    "Nothing stands under the name OUT until all is written.",
     .options = options,
     .epilogue = "Examples:\n"

@@ -39,4 +39,8 @@ void decode_plan_free(decode_job *job);
 /* Writes all sources and side files to job->output. */
 bool decode_write(decode_job *job, fault *f);
 
+/* Checks every byte of the file; then all tensors' bytes, coded ones as job->dtype, go to job->output, and nothing else. */
+bool decode_verify(const decode_job *job, fault *f);
+bool decode_write_bytes(decode_job *job, fault *f);
+
 #endif

@@ -77,3 +77,28 @@ bool decode_write(decode_job *job, fault *f) {
             return false;
     return write_side_files(job, f);
 }
+
+bool decode_verify(const decode_job *job, fault *f) {
+    for (size_t i = 0; i < slm_reader_info(job->reader)->payloads; i++) {
+        slm_error error = {0};
+        slm_status status = slm_reader_verify(job->reader, i, &error);
+        if (status != SLM_OK)
+            return fault_slm(f, status, &error, "payload %zu", i);
+    }
+    return true;
+}
+
+static bool is_raw(const decode_job *job, size_t tensor) { return slm_reader_tensor(job->reader, tensor)->coding == SLM_CODING_RAW; }
+
+/* Neighbours of one kind together, so that threads are not started for each. */
+bool decode_write_bytes(decode_job *job, fault *f) {
+    size_t tensors = slm_reader_info(job->reader)->tensors;
+    for (size_t first = 0, end; first < tensors; first = end) {
+        bool raw = is_raw(job, first);
+        for (end = first + 1; end < tensors && is_raw(job, end) == raw;)
+            end++;
+        if (!decode_tensors(job->reader, first, end - first, raw ? 0 : job->dtype, job->threads, take_piece, job, f))
+            return false;
+    }
+    return true;
+}
