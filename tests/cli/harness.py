@@ -148,6 +148,7 @@ class Case(unittest.TestCase):
     def environment(self, **changes):
         env = {k: v for k, v in os.environ.items() if k not in ("NO_COLOR", "MALLOC_PERTURB_")}
         env.update({"LC_ALL": "C", "TERM": "xterm", "TMPDIR": self.folder})
+        env.setdefault("LSAN_OPTIONS", "print_suppressions=0:suppressions=" + os.path.join(os.path.dirname(os.path.abspath(__file__)), "lsan.supp"))
         for key, value in changes.items():
             if value is None:
                 env.pop(key, None)
