@@ -126,7 +126,7 @@ int main(int argc, char **argv) {
         const slm_profile *profile = slm_profile_by_name(cases[i].profile);
         result one;
         result two;
-        result other = {0, 0, 0, 0, ""};
+        result other = {0, 0, 0, 0, 0, ""};
         if (!wanted(cases[i].profile, argc, argv)) {
             continue;
         }

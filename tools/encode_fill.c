@@ -7,6 +7,7 @@
 #include <time.h>
 #include <xxhash.h>
 
+#include "command.h"
 #include "encode_job.h"
 
 #define COPY_BYTES ((size_t)1 << 20)
@@ -56,8 +57,11 @@ static bool get_encoder(const encode_job *job, encoder_set *set, const plan_tens
     set->slots = slots;
     encoder_slot *slot = &slots[set->count];
     *slot = (encoder_slot){.profile = coding->profile, .scale_per_run = entry->scale_per_run};
-    slm_encoder_options options = {
-        .struct_size = sizeof options, .search = job->rules.search, .scale_per_run = entry->scale_per_run, .threads = job->threads};
+    slm_encoder_options options = {.struct_size = sizeof options,
+                                   .search = job->rules.search,
+                                   .scale_per_run = entry->scale_per_run,
+                                   .threads = job->threads,
+                                   .kernel = kernel_wanted()};
     slm_error error = {0};
     slm_status status = slm_encoder_create(&slot->encoder, coding, &options, &error);
     if (status != SLM_OK)

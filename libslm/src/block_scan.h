@@ -32,7 +32,7 @@ typedef struct block_scan_kernel {
     block_scan_function run;
 } block_scan_kernel;
 
-/* The kernel called `name`, NULL for the fastest here; NULL where there is none or the machine lacks its instructions. */
+/* The fastest kernel of this machine that needs no more than the one called `name`; NULL: than any. NULL where none is called that. */
 const block_scan_kernel *block_scan_find(const char *name);
 
 void block_scan_scalar(const block_scan *scan);

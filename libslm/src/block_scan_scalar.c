@@ -47,30 +47,29 @@ static inline uint32_t vector_not_above(vector v, float limit) {
 }
 
 #include "block_scan_impl.h"
-
-#if defined(__x86_64__) && defined(__GNUC__)
-static int has_avx2(void) { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
-static int has_avx512(void) { return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq"); }
-#endif
-static int has_nothing(void) { return 1; }
+#include "kernel.h"
 
 /* Fastest last. */
 static const struct {
     block_scan_kernel kernel;
-    int (*runs_here)(void);
+    bool (*runs_here)(void);
 } kernels[] = {
-    {{"scalar", block_scan_scalar}, has_nothing},
+    {{"scalar", block_scan_scalar}, slm_cpu_any},
 #if defined(__x86_64__) && defined(__GNUC__)
-    {{"avx2", block_scan_avx2}, has_avx2},
-    {{"avx512", block_scan_avx512}, has_avx512},
+    {{"avx2", block_scan_avx2}, slm_cpu_avx2},
+    {{"avx512", block_scan_avx512}, slm_cpu_avx512},
 #endif
 };
 
 const block_scan_kernel *block_scan_find(const char *name) {
-    for (size_t i = sizeof kernels / sizeof kernels[0]; i-- > 0;) {
-        if (kernels[i].runs_here() && (name == NULL || strcmp(name, kernels[i].kernel.name) == 0)) {
-            return &kernels[i].kernel;
+    const block_scan_kernel *found = NULL;
+    for (size_t i = 0; i < sizeof kernels / sizeof kernels[0]; i++) {
+        if (kernels[i].runs_here()) {
+            found = &kernels[i].kernel;
+        }
+        if (name != NULL && strcmp(name, kernels[i].kernel.name) == 0) {
+            return found;
         }
     }
-    return NULL;
+    return name == NULL ? found : NULL;
 }

@@ -6,19 +6,21 @@ bool slm_cpu_any(void) { return true; }
 #if SLM_HAVE_X86
 #include <cpuid.h>
 
-bool slm_cpu_avx2(void) {
+/* Whether leaf 7 has all of `needed` and the system saves the registers of `saved` (bits of XCR0). */
+static bool has(unsigned needed, unsigned saved) {
+    const unsigned basics = bit_FMA | bit_OSXSAVE | bit_AVX | bit_F16C;
     unsigned a, b, c, d;
-    if (!__get_cpuid(1, &a, &b, &c, &d))
-        return false;
-    const unsigned needed = bit_FMA | bit_OSXSAVE | bit_AVX | bit_F16C;
-    if ((c & needed) != needed)
+    if (!__get_cpuid(1, &a, &b, &c, &d) || (c & basics) != basics)
         return false;
     unsigned low, high;
     __asm__("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
-    if ((low & 6) != 6) /* the system saves the vector registers */
-        return false;
-    return __get_cpuid_count(7, 0, &a, &b, &c, &d) && (b & bit_AVX2) != 0 && (b & bit_BMI2) != 0;
+    return (low & saved) == saved && __get_cpuid_count(7, 0, &a, &b, &c, &d) && (b & needed) == needed;
 }
+
+bool slm_cpu_avx2(void) { return has(bit_AVX2 | bit_BMI2, 0x06); }
+
+bool slm_cpu_avx512(void) { return has(bit_AVX2 | bit_BMI2 | bit_AVX512F | bit_AVX512BW | bit_AVX512DQ | bit_AVX512VL, 0xE6); }
 #else
 bool slm_cpu_avx2(void) { return false; }
+bool slm_cpu_avx512(void) { return false; }
 #endif

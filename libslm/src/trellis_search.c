@@ -103,12 +103,16 @@ static slm_status make_table(struct trellis_search *search) {
     return SLM_OK;
 }
 
+/* The fastest kernel here that needs no more than the one of that name; NULL where none has it. */
 static const trellis_kernel *choose_kernel(const char *name) {
     const trellis_kernel *found = NULL, *kernel;
-    for (size_t i = 0; (kernel = trellis_kernel_by_index(i)) != NULL; i++)
-        if ((!name || strcmp(name, kernel->name) == 0) && kernel->usable())
+    for (size_t i = 0; (kernel = trellis_kernel_by_index(i)) != NULL; i++) {
+        if (kernel->usable())
             found = kernel;
-    return found;
+        if (name && strcmp(name, kernel->name) == 0)
+            return found;
+    }
+    return name ? NULL : found;
 }
 
 slm_status trellis_search_create(trellis_search **search, const slm_profile *profile, const char *kernel, const slm_allocator *allocator) {

@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "kernel.h"
+
 #define TRELLIS_LANES 32u /* groups in a row of the table; every kernel's vector divides it */
 #define TRELLIS_COST_MAX 65535u
 #define TRELLIS_SHIFT_MAX 6u /* doublings of a difference before it is squared */

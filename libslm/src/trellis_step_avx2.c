@@ -23,6 +23,4 @@ static inline unsigned horizontal_min(__m256i v) {
 #include "trellis_step_impl.h"
 #include "trellis_step_sse.h"
 
-static bool usable(void) { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2"); }
-
-const trellis_kernel trellis_kernel_avx2 = {"avx2", usable, expand_sse, step};
+const trellis_kernel trellis_kernel_avx2 = {"avx2", slm_cpu_avx2, expand_sse, step};

@@ -24,9 +24,4 @@ static inline unsigned horizontal_min(__m512i v) {
 #include "trellis_step_impl.h"
 #include "trellis_step_sse.h"
 
-static bool usable(void) {
-    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
-           __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("bmi2");
-}
-
-const trellis_kernel trellis_kernel_avx512 = {"avx512", usable, expand_sse, step};
+const trellis_kernel trellis_kernel_avx512 = {"avx512", slm_cpu_avx512, expand_sse, step};

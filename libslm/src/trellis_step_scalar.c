@@ -19,9 +19,7 @@ static inline uint16_t smaller(uint16_t a, uint16_t b) { return a < b ? a : b; }
 
 #include "trellis_step_impl.h"
 
-static bool usable(void) { return true; }
-
-const trellis_kernel trellis_kernel_scalar = {"scalar", usable, expand_plain, step};
+const trellis_kernel trellis_kernel_scalar = {"scalar", slm_cpu_any, expand_plain, step};
 
 const trellis_kernel *trellis_kernel_by_index(size_t index) {
     static const trellis_kernel *const kernels[] = {

@@ -28,7 +28,8 @@ typedef struct slm_encoder_options {
     slm_search search;
     bool scale_per_run; /* one scale a run; false: one for the tensor */
     unsigned threads;   /* 0: one */
-    const char *kernel; /* search kernel by name ("scalar", "avx2", "avx512"); NULL: the fastest. The bytes are the same */
+    const char *kernel; /* "scalar", "avx2" or "avx512": the fastest search kernel here that needs no more; NULL: the fastest. The bytes are
+                           the same */
 } slm_encoder_options;
 
 typedef struct slm_encoder slm_encoder;
