@@ -50,6 +50,9 @@ package slm_pkg is
   -- Width of a weight at the block decoders' output.
   function slm_block_width(OUTPUT, W, B, P, E : natural; SHIFTED : boolean) return positive;
 
+  -- And at the stream decoder's: ADVANCE 0 is block coding.
+  function slm_stream_width(OUTPUT, W, B, P, E, ADVANCE : natural) return positive;
+
   -- slm_block_sums: whether the shared scheme applies, its number of chunks, the bias of its low table, and its latency.
   function slm_sums_shared(STEP, W, P, B : positive) return boolean;
   function slm_sums_chunks(W, P : positive) return positive;
@@ -249,6 +252,14 @@ package body slm_pkg is
       return slm_sum_width(W, B, P) + 2 ** E - 1;
     end if;
     return slm_sum_width(W, B, P);
+  end function;
+
+  function slm_stream_width(OUTPUT, W, B, P, E, ADVANCE : natural) return positive is
+  begin
+    if ADVANCE = 0 then
+      return slm_block_width(OUTPUT, W, B, P, E, true);
+    end if;
+    return slm_output_width(OUTPUT, slm_trellis_width(W, P));
   end function;
 
   function slm_sums_chunks(W, P : positive) return positive is

@@ -1,7 +1,7 @@
 /* vectors.c: stimulus and expected response for the benches, written by libslm's scalar decoder as text.
  *
  *     slm_fpga_vectors list                                   names of the profiles
- *     slm_fpga_vectors generics PROFILE                       the profile as VHDL generics, NAME=VALUE
+ *     slm_fpga_vectors generics PROFILE [stream]              the profile as VHDL generics, NAME=VALUE (as slm_stream_decoder has them)
  *     slm_fpga_vectors width PROFILE OUTPUT                   bits of a weight at the output
  *     slm_fpga_vectors trellis PROFILE OUTPUT GROUPS POW2 RUNS SEED IN OUT
  *     slm_fpga_vectors block PROFILE OUTPUT POW2 RECORDS SEED IN OUT
@@ -226,7 +226,7 @@ int main(int argc, char **argv) {
         if (p->coding == SLM_CODING_TRELLIS)
             printf("ADVANCE=%d\n", p->k);
         else
-            printf("E=%d B=%d NORM=%d\n", p->E, p->B, p->norm);
+            printf("E=%d B=%d NORM=%d%s\n", p->E, p->B, p->norm, argc > 3 ? " ADVANCE=0" : "");
         return 0;
     }
     if (strcmp(verb, "width") == 0 && argc == 4 && number(argv[3]) <= FPGA_F32) {
@@ -234,7 +234,7 @@ int main(int argc, char **argv) {
         return 0;
     }
     bool grouped = strcmp(verb, "block") != 0;
-    if (argc != (grouped ? 10 : 9) || (p->coding == SLM_CODING_BLOCK) == (strcmp(verb, "trellis") == 0))
+    if (argc != (grouped ? 10 : 9) || strcmp(verb, p->coding == SLM_CODING_BLOCK ? "trellis" : "block") == 0)
         fail("wrong arguments, or a profile of the other coding");
     char **arg = argv + 3;
     unsigned output = number(*arg++), groups = grouped ? number(*arg++) : 1, pow2 = number(*arg++), count = number(*arg++);
@@ -244,7 +244,7 @@ int main(int argc, char **argv) {
     FILE *in = open_output(arg[0]), *out = open_output(arg[1]);
     if (strcmp(verb, "trellis") == 0)
         trellis(p, output, groups, pow2, count, seed, in, out);
-    else if (strcmp(verb, "block") == 0 && p->coding == SLM_CODING_BLOCK)
+    else if (strcmp(verb, "block") == 0)
         block(p, output, pow2, count, seed, in, out);
     else if (strcmp(verb, "stream") == 0)
         stream(p, output, groups, pow2, count, seed, in, out);
