@@ -58,18 +58,18 @@ architecture rtl of slm_runs is
   signal runs     : unsigned(31 downto 0); -- runs not yet ended
   signal valid    : std_logic;
   signal last     : std_logic;
-  signal final    : std_logic;
+  signal ending    : std_logic;
   signal go       : std_logic;
   signal ready    : std_logic;
   signal full     : std_logic;
 begin
   valid   <= active and c_valid;
   last    <= '1' when left <= LANES else '0';
-  final   <= '1' when runs = 1 else '0';
+  ending   <= '1' when runs = 1 else '0';
   ready   <= d_ready or not full;
   go      <= valid and ready;
   c_ready <= active and ready and last;
-  t_ready <= (not active) or (go and last and final);
+  t_ready <= (not active) or (go and last and ending);
   d_valid <= full;
 
   process (clk)
@@ -79,7 +79,7 @@ begin
         full    <= valid;
         d_scale <= c_scale;
         d_last  <= last;
-        d_end   <= last and final;
+        d_end   <= last and ending;
         if last = '1' then
           d_count <= std_logic_vector(left(15 downto 0));
           d_need  <= REST(to_integer(left(NW - 1 downto 0)));
@@ -95,12 +95,12 @@ begin
         if last = '1' then
           left <= length_q;
           runs <= runs - 1;
-          if final = '1' then
+          if ending = '1' then
             active <= '0';
           end if;
         end if;
       end if;
-      if t_valid = '1' and (active = '0' or (go = '1' and last = '1' and final = '1')) then
+      if t_valid = '1' and (active = '0' or (go = '1' and last = '1' and ending = '1')) then
         active   <= '1';
         length_q <= unsigned(t_run_length);
         left     <= unsigned(t_run_length);

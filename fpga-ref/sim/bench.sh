@@ -24,9 +24,17 @@ run() {
         exit 1
     }
     grep -q 'ok:' log || { cat log; exit 1; }
-    sed -n "s/.*\(ok:.*\)/$profile OUTPUT=$output POW2=$pow2 : \1/p" log
+    sed -n "s/.*\(ok:.*\)/\1/p" log | sed "s/^/$bench $profile $(echo "$*" | grep -o 'OUTPUT=.*\|H_LOG2=.*'): /"
 }
 
+# outputs_of PROFILE INDEX: in the short run the named profiles take all output types, the others one each, in turn.
+outputs_of() {
+    case $amount$1 in
+    all* | shortslm-? | shortpaper-?) echo "0 1 2 3" ;;
+    *) echo $(($2 % 4)) ;;
+    esac
+}
+index=0
 many=$([ "$amount" = all ] && echo 10 || echo 1)
 case $entity in
 slm_trellis_decoder)
@@ -35,7 +43,8 @@ slm_trellis_decoder)
         generics=$("$tool" generics "$profile")
         case $generics in *ADVANCE*) ;; *) continue ;; esac
         [ "$profile" = t-long ] && groups=13 || groups=12
-        for output in 0 1 2 3; do
+        index=$((index + 1))
+        for output in $(outputs_of "$profile" $index); do
             for pow2 in 1 0; do
                 # powers of two make no difference to integers; in the short run the named profiles alone go through both
                 case $output$pow2$amount$profile in 01* | ?1shortt*) continue ;; esac
@@ -45,7 +54,7 @@ slm_trellis_decoder)
             done
         done
         # shellcheck disable=SC2086
-        run slm_trellis_decoder_tb $generics GROUPS=$groups OUTPUT=3 POW2="$(truth $pow2)" IN_STALL=0 OUT_STALL=0
+        run slm_trellis_decoder_tb $generics GROUPS=$groups OUTPUT="$output" POW2="$(truth $pow2)" IN_STALL=0 OUT_STALL=0
     done
     # the width of the paper's word
     profile=slm-4 output=1 pow2=0
@@ -58,7 +67,8 @@ slm_block_decoder)
     for profile in $("$tool" list); do
         generics=$("$tool" generics "$profile")
         case $generics in *ADVANCE*) continue ;; esac
-        for output in 0 1 2 3; do
+        index=$((index + 1))
+        for output in $(outputs_of "$profile" $index); do
             for pow2 in 1 0; do
                 case $output$pow2$amount$profile in 01* | ?1shortb*) continue ;; esac
                 # the optimised architecture, and for scales of any kind the plain one (slower to simulate)
@@ -71,11 +81,58 @@ slm_block_decoder)
             run slm_block_decoder_tb $generics OUTPUT=$output OPTIMISED=false IN_STALL=30 OUT_STALL=30
         done
         # shellcheck disable=SC2086
-        run slm_block_decoder_tb $generics OUTPUT=3 OPTIMISED=true IN_STALL=0 OUT_STALL=0
+        run slm_block_decoder_tb $generics OUTPUT="$output" OPTIMISED=true IN_STALL=0 OUT_STALL=0
         "$tool" block "$profile" 0 0 $((100 * many)) 9 in.txt out.txt
         output=0
         # shellcheck disable=SC2086
         run slm_block_decoder_tb $generics OUTPUT=0 SHIFTED=false IN_STALL=0 OUT_STALL=0
+    done
+    ;;
+slm_stream_decoder)
+    ghdl -a --std=08 --workdir="$dir" "$root/tb/slm_stream_decoder_tb.vhd"
+    pow2=0
+    for profile in $("$tool" list); do
+        generics=$("$tool" generics "$profile" stream)
+        case $profile in
+        slm-4) groups=128 ;;  # the paper's word: 128 weights a clock
+        paper-4) groups=16 ;; # the same
+        paper-3) groups=14 ;; # 36-bit records: 63 bytes a clock
+        *) groups=8 ;;
+        esac
+        [ "$amount$profile" = shortpaper-3 ] && groups=2
+        index=$((index + 1))
+        outputs=$(outputs_of "$profile" $index)
+        [ "$amount" = short ] && [ "$groups" -gt 2 ] && case $profile in slm* | paper*) outputs=1 ;; esac
+        for output in $outputs; do
+            tensors=$((5 * many))
+            [ "$groups" -gt 16 ] && tensors=$((2 * many))
+            "$tool" stream "$profile" "$output" "$groups" 0 "$tensors" "$output" in.txt out.txt
+            # shellcheck disable=SC2086
+            run slm_stream_decoder_tb $generics GROUPS=$groups OUTPUT="$output" IN_STALL=25 OUT_STALL=25
+            # shellcheck disable=SC2086
+            [ "$amount" = short ] || run slm_stream_decoder_tb $generics GROUPS=$groups OUTPUT="$output" IN_STALL=0 OUT_STALL=70
+        done
+    done
+    # clocks for a square matrix (512 x 512; the short run 128 x 128): within 40 of one for every 128 weights
+    [ "$amount" = all ] && n=512 || n=128
+    for profile in paper-4 slm-4; do
+        [ $profile = paper-4 ] && rows=1 groups=16 || rows=0 groups=128
+        output=0
+        "$tool" matrix $profile 0 "$groups" 0 "$n" "$rows" in.txt out.txt
+        # shellcheck disable=SC2046
+        run slm_stream_decoder_tb $("$tool" generics $profile stream) GROUPS="$groups" OUTPUT=0 IN_STALL=0 OUT_STALL=0 LIMIT="$((n * n / 128 + 40))"
+    done
+    ;;
+slm_hadamard)
+    ghdl -a --std=08 --workdir="$dir" "$root/tb/slm_hadamard_tb.vhd"
+    profile=hadamard output="" pow2=""
+    for h in 4 5 6 7 8 9 10; do
+        for lanes in 1 4 16; do
+            case $amount$h$lanes in short?1 | short101) continue ;; esac
+            "$tool" hadamard $h $lanes 16 $((3 * many)) $h in.txt out.txt
+            run slm_hadamard_tb H_LOG2=$h LANES=$lanes W=16 IN_STALL=30 OUT_STALL=30
+            run slm_hadamard_tb H_LOG2=$h LANES=$lanes W=16 IN_STALL=0 OUT_STALL=0
+        done
     done
     ;;
 *)

@@ -6,6 +6,8 @@
  *     slm_fpga_vectors trellis PROFILE OUTPUT GROUPS POW2 RUNS SEED IN OUT
  *     slm_fpga_vectors block PROFILE OUTPUT POW2 RECORDS SEED IN OUT
  *     slm_fpga_vectors stream PROFILE OUTPUT GROUPS POW2 TENSORS SEED IN OUT
+ *     slm_fpga_vectors hadamard H LANES WIDTH RUNS SEED IN OUT
+ *     slm_fpga_vectors matrix PROFILE OUTPUT GROUPS POW2 N ROWS IN OUT     an N x N matrix as one tensor; ROWS 1: a run a row, 0: one run
  *
  * OUTPUT 0 integers, 1 F16, 2 BF16, 3 F32; POW2 1 restricts scales to powers of two. Numbers in IN are hexadecimal, vectors most
  * significant digit first; a line of OUT ends with what else the output port must show. */
@@ -192,6 +194,89 @@ static void stream(const slm_profile *p, unsigned output, unsigned groups, bool 
     }
 }
 
+/* One tensor of `runs` runs of `length` weights, as stream() writes it. */
+static void matrix(const slm_profile *p, unsigned output, unsigned groups, bool pow2, uint64_t length, uint64_t runs, FILE *in, FILE *out) {
+    unsigned width = fpga_output_width(p, output), lanes = groups * p->C;
+    uint64_t seed = 77, run_bytes = slm_profile_run_bytes(p, length), words = (run_bytes * runs + 63) / 64;
+    uint8_t *payload = zeroed(words * 64);
+    fprintf(in, "t %08" PRIx64 " %08" PRIx64 "\n", length, runs);
+    for (uint64_t i = 0; i < runs; i++) {
+        run r = make_run(p, output, pow2, length, &seed);
+        memcpy(payload + i * run_bytes, r.codes, run_bytes);
+        fprintf(in, "s %04x\n", r.scale);
+        for (uint64_t first = 0; first < length; first += lanes) {
+            put_words(out, &r, first, lanes, width);
+            bool last = first + lanes >= length;
+            fprintf(out, " %" PRIu64 " %d %d 0\n", length - first < lanes ? length - first : lanes, last, last && i + 1 == runs);
+        }
+        free_run(&r);
+    }
+    for (uint64_t i = 0; i < words; i++) {
+        fputs("d ", in);
+        fpga_hex(in, payload + i * 64, 512);
+        fputc('\n', in);
+    }
+    free(payload);
+}
+
+/* The rotated vector y = H D x by its definition, for runs of some segments each; and, so that H and D are libslm's, a check that the sum
+ * of T * y over a run equals the sum of (D H T) * x. IN: x, last beat of the run, sign seed. OUT: y, last. */
+static void hadamard(unsigned h, unsigned lanes, unsigned width, unsigned runs, uint64_t seed, FILE *in, FILE *out) {
+    unsigned n = 1u << h, wide = width + 1 + h;
+    for (unsigned r = 0; r < runs; r++) {
+        uint64_t length = n * (1 + fpga_random(&seed) % 3);
+        uint16_t sign_seed = (uint16_t)(fpga_random(&seed) % 65535 + 1);
+        int64_t *x = zeroed(length * sizeof *x), *y = zeroed(length * sizeof *y), *t = zeroed(length * sizeof *t),
+                *rotated = zeroed(length * sizeof *t);
+        uint32_t state = sign_seed;
+        unsigned kind = (unsigned)(fpga_random(&seed) % 8);
+        for (uint64_t i = 0; i < length; i++) {
+            uint64_t v = kind == 0 ? UINT64_C(1) << (width - 1) : fpga_random(&seed) & ((UINT64_C(1) << width) - 1);
+            x[i] = (int64_t)v - (int64_t)((v >> (width - 1)) << width);
+        }
+        for (uint64_t c = 0; c < length; c++) {
+            state = slm_lfsr_advance(16, slm_lfsr_table6(16), state, 1);
+            int64_t signed_x = state >> 15 ? -x[c] : x[c];
+            for (unsigned i = 0; i < n; i++)
+                y[c / n * n + i] += __builtin_popcount((unsigned)(c % n) & i) & 1 ? -signed_x : signed_x;
+        }
+        const slm_profile *p = slm_profile_by_name("slm-4");
+        slm_coding plain = {.profile = *p, .run_length = length};
+        slm_coding with = {.profile = *p, .run_length = length, .rotation = (uint8_t)h, .sign_seed = sign_seed};
+        slm_decoder a, b;
+        run coded = make_run(p, FPGA_INT, true, length, &seed);
+        if (slm_decoder_init(&a, &plain, NULL) != SLM_OK || slm_decoder_init(&b, &with, NULL) != SLM_OK ||
+            slm_decode_integers(&a, coded.codes, 0, length, t) != SLM_OK ||
+            slm_decode_integers(&b, coded.codes, 0, length, rotated) != SLM_OK)
+            fail("decoding integers failed");
+        int64_t left = 0, right = 0;
+        for (uint64_t i = 0; i < length; i++) {
+            left += t[i] * y[i];
+            right += rotated[i] * x[i];
+        }
+        if (left != right)
+            fail("the rotation differs from libslm's");
+        for (uint64_t first = 0; first < length; first += lanes) {
+            uint8_t *line = zeroed(((uint64_t)lanes * wide + 7) / 8);
+            for (unsigned i = 0; i < lanes; i++)
+                fpga_put(line, (uint64_t)i * width, width, (uint64_t)x[first + i]);
+            fpga_hex(in, line, (uint64_t)lanes * width);
+            fprintf(in, " %d %04x\n", first + lanes == length, sign_seed);
+            memset(line, 0, ((uint64_t)lanes * wide + 7) / 8);
+            for (unsigned i = 0; i < lanes; i++)
+                fpga_put(line, (uint64_t)i * wide, wide, (uint64_t)y[first + i]);
+            fpga_hex(out, line, (uint64_t)lanes * wide);
+            fprintf(out, " %d\n", first + lanes == length);
+            free(line);
+        }
+        free(x);
+        free(y);
+        free(t);
+        free(rotated);
+        free_run(&coded);
+    }
+}
+
 static FILE *open_output(const char *path) {
     FILE *f = fopen(path, "w");
     if (!f)
@@ -215,9 +300,20 @@ int main(int argc, char **argv) {
             printf("%s\n", p->name);
         return 0;
     }
+    if (strcmp(verb, "hadamard") == 0 && argc == 9) {
+        unsigned h = number(argv[2]), lanes = number(argv[3]), width = number(argv[4]);
+        if (h < SLM_ROTATION_MIN || h > SLM_ROTATION_MAX || lanes < 1 || lanes > 1u << h || (1u << h) % lanes != 0 || width < 2 ||
+            width > 32)
+            fail("H is 4..10, LANES divides 2^H, WIDTH is 2..32");
+        FILE *in = open_output(argv[7]), *out = open_output(argv[8]);
+        hadamard(h, lanes, width, number(argv[5]), 0x9E3779B97F4A7C15u * (1u + (uint64_t)number(argv[6])), in, out);
+        if (fclose(in) != 0 || fclose(out) != 0)
+            fail("writing failed");
+        return 0;
+    }
     const slm_profile *p = argc > 2 ? fpga_profile(argv[2]) : NULL;
     if (!p)
-        fail("usage: slm_fpga_vectors list | generics PROFILE | trellis|block|stream PROFILE ... (see the source's first lines)");
+        fail("usage: slm_fpga_vectors list | generics PROFILE | trellis|block|stream|matrix PROFILE ... (see the source's first lines)");
     const char *reason = "";
     if (slm_profile_check(p, &reason) != SLM_OK)
         fail(reason);
@@ -242,7 +338,11 @@ int main(int argc, char **argv) {
     if (output > FPGA_F32 || pow2 > 1 || groups < 1 || groups > 4096)
         fail("OUTPUT is 0..3, POW2 0 or 1, GROUPS 1..4096");
     FILE *in = open_output(arg[0]), *out = open_output(arg[1]);
-    if (strcmp(verb, "trellis") == 0)
+    if (strcmp(verb, "matrix") == 0 && count >= 1 && count <= 4096) {
+        bool rows = number(argv[7]) != 0;
+        uint64_t n = count;
+        matrix(p, output, groups, pow2, rows ? n : n * n, rows ? n : 1, in, out);
+    } else if (strcmp(verb, "trellis") == 0)
         trellis(p, output, groups, pow2, count, seed, in, out);
     else if (strcmp(verb, "block") == 0)
         block(p, output, pow2, count, seed, in, out);

@@ -1,0 +1,71 @@
+#!/bin/sh
+# exhaustive.sh LIBRARY CHECK [COUNT [JOBS]]: every case there is, through the exported netlist, against libslm. LIBRARY is libslm.a; CHECK is
+# windows (slm-4: every window at every position of a 512-bit word), sums (paper-4: all 2^28 seeds and coefficients), convert (paper-4:
+# every sum and exponent code to F16 and BF16, norm 0 and 1), records (paper-4: 10^8 random whole records) or all. COUNT takes that many
+# cases a check instead of all; JOBS runs as many processes side by side. With BUILD_ONLY=DIR set the programs are left in DIR, linked
+# statically, and not run. Exit 77 where a tool is missing.
+set -eu
+root=$(cd "$(dirname "$0")/.." && pwd)
+# shellcheck disable=SC1091
+. "$root/sim/common.sh"
+need ghdl verilator g++ make
+library=$(realpath "$1") check=$2 count=${3:-0} jobs=${4:-1}
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+analyse "$dir"
+
+# one NAME TOP MACROS GENERIC...
+one() {
+    name=$1 top=$2 macros=$3
+    shift 3
+    netlist "$dir" "$top" "$@"
+    (
+        cd "$dir"
+        verilator --cc --exe --build -O3 --x-assign fast -Wno-fatal -Wno-lint --prefix Vdut --top-module "$top" --Mdir "obj_$name" \
+            -CFLAGS "-std=c++17 -O2 -I$root/../libslm/include $macros" ${BUILD_ONLY:+-LDFLAGS -static} \
+            "$top.v" "$root/sim/exhaustive_main.cpp" "$library" -o "check_$name" >log 2>&1 || { cat log; exit 1; }
+    )
+    if [ -n "${BUILD_ONLY:-}" ]; then
+        cp "$dir/obj_$name/check_$name" "$BUILD_ONLY/"
+        return
+    fi
+    start=$(date +%s)
+    part=0 running=""
+    while [ "$part" -lt "$jobs" ]; do
+        "$dir/obj_$name/check_$name" "$part" "$jobs" "$count" >"$dir/out_$part" 2>&1 &
+        running="$running $!"
+        part=$((part + 1))
+    done
+    for process in $running; do wait "$process" || { cat "$dir"/out_*; exit 1; }; done
+    cases=$(cat "$dir"/out_* | awk '/^ok:/ { n += $2 } END { print n }')
+    rm "$dir"/out_*
+    echo "$name: ok, $cases cases, $(($(date +%s) - start)) s"
+}
+
+windows() { one windows slm_trellis_decoder -DCHECK_WINDOWS GROUPS=128 OUTPUT=0; }
+sums() { one sums slm_block_sums "-DCHECK_SUMS -DLATENCY=7" K=16 TAPS=4107 STEP=1 W=16 P=3 C=8 B=4; }
+convert() {
+    for output in 1 2; do
+        one convert_norm1_$output slm_converter "-DCHECK_CONVERT -DNORM=1 -DOUTPUT=$output -DSCALES=0x3B80,0x3C55,0x3F80,0x3400,0x0001,0x7F7F" IN_W=21 E=4 OUTPUT=$output DIVIDE=15 POW2=false
+        one convert_norm0_$output slm_converter "-DCHECK_CONVERT -DNORM=0 -DOUTPUT=$output" IN_W=21 E=4 OUTPUT=$output DIVIDE=0 POW2=true
+    done
+}
+records() {
+    for output in 1 2; do
+        one records_norm1_$output slm_block_decoder "-DCHECK_RECORDS -DNORM=1 -DOUTPUT=$output" NORM=1 OUTPUT=$output POW2=false
+        one records_norm0_$output slm_block_decoder "-DCHECK_RECORDS -DNORM=0 -DOUTPUT=$output" NORM=0 OUTPUT=$output POW2=true
+    done
+}
+case $check in
+all)
+    windows
+    sums
+    convert
+    records
+    ;;
+windows | sums | convert | records) "$check" ;;
+*)
+    echo "unknown check $check"
+    exit 1
+    ;;
+esac
