@@ -4,7 +4,7 @@ set -eu
 
 packages="gcc libc6-dev meson ninja-build pkg-config libxxhash-dev libarchive-dev libjansson-dev libzstd-dev"
 if [ "${1-}" = tests ]; then
-    packages="$packages g++ clang libclang-rt-14-dev clang-format shellcheck libcmocka-dev python3 zstd zip gcc-arm-none-eabi"
+    packages="$packages g++ clang libclang-rt-14-dev clang-format shellcheck libcmocka-dev python3 zstd zip gcc-arm-none-eabi ghdl yosys verilator"
 fi
 
 missing=
