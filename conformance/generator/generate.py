@@ -11,6 +11,7 @@ Python 3, standard library only. The bytes are the same on every machine.
 import argparse
 import json
 import multiprocessing
+import os
 import sys
 from pathlib import Path
 
@@ -119,8 +120,11 @@ def main():
     parser.add_argument("folder", type=Path)
     parser.add_argument("--update", action="store_true", help="write a new manifest")
     parser.add_argument("--all", action="store_true", help="with --update: decode every file again")
+    parser.add_argument("--install", action="store_true", help="FOLDER is below MESON_INSTALL_DESTDIR_PREFIX")
     parser.add_argument("--stamp", type=Path, help="touch this file when the vectors are what the manifest says")
     arguments = parser.parse_args()
+    if arguments.install:
+        arguments.folder = Path(os.environ["MESON_INSTALL_DESTDIR_PREFIX"]) / arguments.folder
     with multiprocessing.Pool() as pool:
         if arguments.update:
             before = json.loads(MANIFEST.read_text(encoding="utf-8"))["vectors"]

@@ -352,7 +352,7 @@ field("profile-name-hole", "PROFILE", "PRO-19", "profile 0.name", b"pap\0er", "a
 def with_profile(profile):
     def build():
         made = small()
-        made.profiles = [profile]
+        made.profiles.insert(0, profile)
         for tensor in made.tensors:
             tensor.profile += tensor.coding != 0
         return made

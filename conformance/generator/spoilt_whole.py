@@ -150,8 +150,8 @@ def _():
 
 # ---- payloads ----
 
-spoil("payload-overlap-equal", "INDEX", "PAY-10", "two tensors of equal bytes share their place; every checksum fits", lambda i: i.set("payload 1.offset", i.get("payload 0.offset")), lambda: raw_files(b"same", b"same", b"end"))
-spoil("payload-offset-of-empty", "INDEX", "PAY-10", "a payload of no bytes that lies elsewhere", lambda i: i.add("payload 1.offset", 64), lambda: raw_files(b"a", b"", b"b"))
+spoil("payload-overlap-equal", "INDEX", "PAY-10", "two tensors of zeros share their place; every checksum fits, and what is left is zero", lambda i: i.set("payload 1.offset", i.get("payload 0.offset")), lambda: raw_files(bytes(4), bytes(4), b"end"))
+spoil("payload-offset-of-empty", "INDEX", "PAY-10", "a payload of no bytes that lies elsewhere", lambda i: i.add("payload 1.offset", 64), lambda: raw_files(b"a", b"", bytes(1)))
 spoil("payload-first-sum-of-empty", "INDEX", "PAY-12", "a payload of no bytes with a first_sum one too large", lambda i: i.add("payload 1.first_sum", 1), lambda: raw_files(b"a", b"", b"b"))
 spoil("payload-kinds-descend-behind-tensors", "INDEX", "PAY-5", "side files behind a payload of another kind", lambda i: i.set("payload 1.kind", 5), lambda: with_side_files())
 
