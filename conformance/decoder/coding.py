@@ -23,11 +23,11 @@ def signed(value, size):
 
 
 class Coding:
-    """What a profile makes of a seed. The matrix of a seed is computed once."""
+    """What a profile makes of a seed. The matrix of a seed, and the state `step` steps on, are computed once."""
 
     def __init__(self, profile):
         self.profile = profile
-        self.matrices = {}
+        self.matrices, self.next = {}, {}
 
     def matrix(self, seed):
         """[LFS-2], [LFS-3]: V[c][p]."""
@@ -36,7 +36,9 @@ class Coding:
             for _ in range(p.C):
                 row = []
                 for _ in range(p.P):
-                    state = advance(p.K, p.taps, state, p.step)
+                    if state not in self.next:
+                        self.next[state] = advance(p.K, p.taps, state, p.step)
+                    state = self.next[state]
                     row.append(state >> (p.K - p.W))
                 rows.append(row)
             self.matrices[seed] = rows

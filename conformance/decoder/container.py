@@ -4,7 +4,6 @@ Written from the specification alone. Every check names the rule it enforces.
 """
 
 import struct
-from dataclasses import dataclass, field
 
 from xxh3 import xxh3_64
 
@@ -84,20 +83,10 @@ class Cursor:
         return raw
 
 
-@dataclass
 class Profile:
-    coding: int
-    K: int
-    step: int
-    W: int
-    P: int
-    C: int
-    E: int
-    B: int
-    norm: int
-    k: int
-    taps: int
-    name: str
+    def __init__(self, coding, K, step, W, P, C, E, B, norm, k, taps, name):
+        self.coding, self.K, self.step, self.W, self.P, self.C = coding, K, step, W, P, C
+        self.E, self.B, self.norm, self.k, self.taps, self.name = E, B, norm, k, taps, name
 
     def integer_bits(self, h):
         """b of [REC-8]."""
@@ -117,20 +106,11 @@ class Profile:
         return -(-(self.K + (blocks - 1) * self.k) // 8)
 
 
-@dataclass
 class Tensor:
-    name: bytes
-    dtype: str
-    shape: tuple
-    elements: int
-    bits: int
-    coding: int
-    flags: int
-    profile: object
-    rotation: int
-    sign_seed: int
-    run_length: int
-    number: int
+    def __init__(self, name, dtype, shape, elements, bits, coding, flags, profile, rotation, sign_seed, run_length, number):
+        self.name, self.dtype, self.shape, self.elements, self.bits, self.coding = name, dtype, shape, elements, bits, coding
+        self.flags, self.profile, self.rotation, self.sign_seed = flags, profile, rotation, sign_seed
+        self.run_length, self.number = run_length, number
 
     @property
     def runs(self):
@@ -150,15 +130,14 @@ class Tensor:
         return self.codes_offset + self.runs * self.profile.run_bytes(self.run_length)
 
 
-@dataclass
 class File:
-    data: bytes
-    tensors: list
-    payloads: list  # (offset, size, first_sum, kind)
-    sums: bytes
-    chunk: int
-    metadata: dict = field(default_factory=dict)
-    sources: list = field(default_factory=list)  # (name, header, number of tensors)
+    def __init__(self, data, chunk):
+        self.data, self.chunk = data, chunk
+        self.tensors = []
+        self.payloads = []  # (offset, size, first_sum, kind)
+        self.sums = b""
+        self.metadata = {}
+        self.sources = []  # (name, header, number of tensors)
 
     def payload(self, number):
         """The bytes of a payload, every chunk verified [SUM-4]."""
@@ -328,7 +307,7 @@ def open_file(data):
     require(xxh3_64(bytes(data[64 : 64 + index_size])) == index_sum, "CHECKSUM", "HDR-17", "the index is damaged", 64)
 
     bodies = read_sections(data, 64, 64 + index_size)
-    file = File(data, [], [], b"", 2**chunk_log2)
+    file = File(data, 2**chunk_log2)
     read_tensors(file, bodies, read_profiles(bodies))
     read_metadata(file, bodies)
     read_sources(file, bodies)
