@@ -122,6 +122,26 @@ static bool parse_dtypes(options *o, char *list) {
     return o->dtypes[DTYPE_F32] || o->dtypes[DTYPE_F16] || o->dtypes[DTYPE_BF16];
 }
 
+static bool known_words(const char **words) {
+    static const char *const known[] = {"raw",     "block",   "trellis", "rotation", "any-profile",
+                                        "paper-4", "paper-3", "slm-4",   "slm-3",    "slm-2"};
+    for (; words && *words; words++) {
+        bool found = false;
+        for (size_t i = 0; i < sizeof known / sizeof *known && !found; i++)
+            found = strcmp(*words, known[i]) == 0;
+        if (!found)
+            return false;
+    }
+    return words != NULL;
+}
+
+static bool known_tier(const char *name) {
+    for (int t = 0; t < TIERS; t++)
+        if (strcmp(name, tier_names[t]) == 0)
+            return true;
+    return false;
+}
+
 static int bad_usage(const char *what) {
     fprintf(stderr, "slm-conform: %s; see slm-conform --help\n", what);
     return EXIT_USAGE;
@@ -158,9 +178,15 @@ static int parse_options(options *o, int argc, char **argv) {
         case 'p':
             free(o->decoder.supports);
             o->decoder.supports = split(optarg);
+            if (!known_words(o->decoder.supports))
+                return bad_usage("--supports takes raw, block, trellis, rotation, any-profile and names of profiles");
             break;
         case 'x': o->decoder.exit_codes = true; break;
-        case 'T': o->tier = optarg; break;
+        case 'T':
+            o->tier = optarg;
+            if (!known_tier(o->tier))
+                return bad_usage("--tier takes valid, invalid, unsupported or limit");
+            break;
         case 'r': o->rule = optarg; break;
         case 'i': o->id = optarg; break;
         case 'j':
@@ -229,7 +255,10 @@ static bool plan(work *w, const manifest *m, suite *s) {
 }
 
 static int run(options *o, const manifest *m, suite *s) {
-    char folder[] = "/tmp/slm-conform-XXXXXX";
+    char folder[512];
+    const char *base = getenv("TMPDIR");
+    if (snprintf(folder, sizeof folder, "%s/slm-conform-XXXXXX", base && *base ? base : "/tmp") >= (int)sizeof folder)
+        return bad_usage("TMPDIR is too long");
     const size_t room = m->count * DTYPES + 1;
     work w = {.options = o, .trials = calloc(room, sizeof *w.trials), .files = calloc(room, sizeof *w.files)};
     int status = EXIT_SUITE;
