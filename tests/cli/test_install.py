@@ -80,10 +80,17 @@ class Installed(harness.Case):
         return folder, sorted(os.listdir(folder))
 
     def test_what_is_installed(self):
-        for path in ("bin/slm", "share/man/man1/slm.1", "include/slm/slm.h"):
+        for path in ("bin/slm", "bin/slm-conform", "share/man/man1/slm.1", "share/man/man1/slm-conform.1", "include/slm/slm.h",
+                     "share/slm/conformance/manifest.json"):
             self.assertTrue(os.path.exists(os.path.join(self.prefix, path)), path)
         source = os.path.join(harness.SOURCE, "libslm", "include", "slm")
         self.assertEqual(self.public_headers()[1], sorted(os.listdir(source)))
+
+    def test_the_installed_suite(self):
+        command = [os.path.join(self.prefix, "bin", "slm-conform"), "--suite", os.path.join(self.prefix, "share", "slm", "conformance"), "--id",
+                   "named-slm-4", "--decoder", harness.SLM + " decode -q --bytes --dtype {dtype} -o {output} {input}"]
+        p = subprocess.run(command, stdout=subprocess.PIPE, check=True)
+        self.assertEqual(p.stdout, b"3 of 3 passed\n")
 
     def test_a_program(self):
         harness.write_safetensors(self.path("in.safetensors"), [harness.Tensor("w", "F32", [64, 64], harness.f32(harness.weights(4096)))])
