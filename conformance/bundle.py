@@ -19,13 +19,14 @@ def contents(root, suite):
     yield "README.md", conformance / "README.md"
     yield "manifest.schema.json", conformance / "manifest.schema.json"
     yield "manifest.json", suite / "manifest.json"
-    for path in (suite / "vectors").rglob("*.slm"):
+    for path in [*(suite / "vectors").rglob("*.slm"), *(suite / "expected").iterdir()]:
         yield path.relative_to(suite).as_posix(), path
     for name in ("README.md", "slm_decode.py", "coding.py", "container.py", "xxh3.py"):
         yield f"decoder/{name}", conformance / "decoder" / name
     for name in ("decoder.c", "decoder.py", "decoder.sh"):
         yield f"examples/{name}", conformance / "examples" / name
-    yield "mutants/README.md", conformance / "mutants" / "README.md"
+    for name in ("README.md", "mutants.py"):
+        yield f"mutants/{name}", conformance / "mutants" / name
     for name in ("slm-1.0.md", "ERRATA.md"):
         yield f"spec/{name}", root / "spec" / name
 
@@ -37,6 +38,8 @@ def main():
     with tarfile.open(fileobj=archive, mode="w", format=tarfile.USTAR_FORMAT) as tar:
         for name, path in sorted(contents(root, suite)):
             data = path.read_bytes()
+            if path.name == "README.md":  # the specification lies within the bundle, not beside it
+                data = data.replace(b"](../../spec/", b"](../spec/") if "/" in name else data.replace(b"](../spec/", b"](spec/")
             entry = tarfile.TarInfo(f"{folder}/{name}")
             entry.size, entry.mtime, entry.mode = len(data), TIME, 0o755 if name.startswith(("examples/decoder.", "decoder/slm_")) and data[:2] == b"#!" else 0o644
             tar.addfile(entry, io.BytesIO(data))

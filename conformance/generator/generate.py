@@ -29,6 +29,7 @@ from slm_decode import decode  # noqa: E402
 from xxh3 import xxh3_64  # noqa: E402
 
 MANIFEST = HERE.parent / "manifest.json"
+EXPECTED_BYTES = 8192
 NAMED = ("paper-4", "paper-3", "slm-4", "slm-3", "slm-2")
 
 
@@ -90,6 +91,22 @@ def describe(number, known=None):
     return entry
 
 
+def small(entry):
+    """Whether what a vector decodes to is given as plain files too, for people to compare with."""
+    return entry["tier"] == "valid" and sum(tensor["f32"]["size"] for tensor in entry["tensors"]) <= EXPECTED_BYTES
+
+
+def expected(job):
+    """Decodes a small vector to plain files, one an output type, held against the manifest. Returns whether they agree."""
+    folder, entry = job
+    data, right = (folder / entry["file"]).read_bytes(), True
+    for dtype in ("f32", "f16", "bf16"):
+        pieces = [values for _, values in decode(data, dtype.upper())]
+        right = right and [digest(piece) for piece in pieces] == [tensor[dtype]["xxh3"] for tensor in entry["tensors"]]
+        (folder / "expected" / f"{entry['id']}.{dtype}").write_bytes(b"".join(pieces))
+    return right
+
+
 def expect_refusal(case, data):
     try:
         for _ in decode(data, "F16"):
@@ -141,6 +158,12 @@ def main():
                 wrong += 1
             (arguments.folder / path_of(case)).write_bytes(data)
             total += len(data)
+        (arguments.folder / "expected").mkdir(exist_ok=True)
+        jobs = [(arguments.folder, entry) for entry in manifest["vectors"] if small(entry)] if not wrong else []
+        for (_, entry), right in zip(jobs, pool.imap(expected, jobs)):
+            if not right:
+                print(f"{entry['id']}: decodes to something else than the manifest says")
+                wrong += 1
     for id in entries:
         print(f"{id}: in the manifest, but no case")
         wrong += 1

@@ -5,6 +5,7 @@ Python 3, standard library only. meson passes SLM_CONFORM, SLM_SUITE (a folder),
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -246,6 +247,14 @@ class Bundle(Case):
         root = self.folder / "slm-conformance-1.0"
         for vector in MANIFEST["vectors"]:
             self.assertTrue((root / vector["file"]).is_file(), vector["file"])
+        for path in root.rglob("*.md"):
+            for link in re.findall(r"\]\(([^)#:]+)[#)]", path.read_text(encoding="utf-8")):
+                if path.parent.name != "spec":
+                    self.assertTrue((path.parent / link).exists(), f"{path}: {link}")
+        small = next(vector for vector in MANIFEST["vectors"] if vector["id"] == VALID)
+        for dtype in ("f32", "f16", "bf16"):
+            size = sum(tensor[dtype]["size"] for tensor in small["tensors"])
+            self.assertEqual((root / "expected" / f"{VALID}.{dtype}").stat().st_size, size)
         # What the README says works in the unpacked folder: the runner, and the decoder where no compiler is.
         decoder = f"{sys.executable} -B {root / 'decoder' / 'slm_decode.py'} {{input}} {{output}} {{dtype}}"
         self.conform(decoder, "--id", VALID, code=0, suite=root)
