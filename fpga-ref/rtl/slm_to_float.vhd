@@ -37,30 +37,53 @@ architecture rtl of slm_to_float is
   -- Width of the shifted value: room for hidden bit, mantissa, guard and one bit to be sticky.
   constant MW   : positive := slm_max(NB, MAN + 3);
 
-  -- Leading zeros of v, v'length if there is no one: a tree of (any, count) pairs over v padded with ones to a power of two.
+  -- Leading zeros of v, v'length if there is no one: a tree of (any, count) pairs over v padded with ones to a power of two. Every bit is
+  -- assigned by itself and every level has variables of its own: with slices of one variable, ghdl 2.0 exported a vector that had lost its
+  -- constant bits.
   function leading_zeros(v : std_logic_vector(NB - 1 downto 0)) return unsigned is
-    constant L   : positive := SHW;
-    variable any : std_logic_vector(2 ** L - 1 downto 0);
-    type counts is array (0 to 2 ** L - 1) of unsigned(L - 1 downto 0);
-    variable c   : counts;
+    constant L : positive := SHW;
+    constant M : positive := 2 ** L;
+    variable any, next_any : std_logic_vector(M - 1 downto 0);
+    type counts is array (0 to M - 1) of unsigned(L - 1 downto 0);
+    variable c, next_c : counts;
   begin
-    any := (others => '1');
-    any(2 ** L - 1 downto 2 ** L - NB) := v;
-    for i in counts'range loop
+    for i in 0 to M - 1 loop
       c(i) := (others => '0');
+      if i >= M - NB then
+        any(i) := v(i - (M - NB));
+      else
+        any(i) := '1';
+      end if;
     end loop;
     for lvl in 0 to L - 1 loop
+      for i in 0 to M - 1 loop
+        next_any(i) := '1';
+        next_c(i)   := (others => '0');
+      end loop;
       for i in 0 to 2 ** (L - 1 - lvl) - 1 loop
         if any(2 * i + 1) = '1' then
-          c(i) := c(2 * i + 1);
+          next_c(i) := c(2 * i + 1);
         else
-          c(i) := c(2 * i);
-          c(i)(lvl) := '1';
+          next_c(i) := c(2 * i) or to_unsigned(2 ** lvl, L);
         end if;
-        any(i) := any(2 * i + 1) or any(2 * i);
+        next_any(i) := any(2 * i + 1) or any(2 * i);
       end loop;
+      any := next_any;
+      c   := next_c;
     end loop;
     return c(0);
+  end function;
+
+  -- v shifted up, by powers of two in turn.
+  function shifted(v : unsigned(MW - 1 downto 0); amount : unsigned(SHW - 1 downto 0)) return unsigned is
+    variable r : unsigned(MW - 1 downto 0) := v;
+  begin
+    for i in SHW - 1 downto 0 loop
+      if amount(i) = '1' then
+        r := shift_left(r, 2 ** i);
+      end if;
+    end loop;
+    return r;
   end function;
 
   signal value_0   : std_logic_vector(N - 1 downto 0);
@@ -120,7 +143,7 @@ begin
           wide := (others => '0');
           wide(MW - 1 downto MW - NB) := (others => sign_0);
           wide(MW - NB + N - 1 downto MW - NB) := unsigned(value_0);
-          wide := shift_left(wide, to_integer(shift_0));
+          wide := shifted(wide, shift_0);
           rest := '0';
           for i in 0 to MW - MAN - 3 loop
             rest := rest or wide(i);
@@ -166,7 +189,7 @@ begin
           wide := (others => '0');
           wide(MW - 1 downto MW - NB) := (others => sign_0);
           wide(MW - NB + N - 1 downto MW - NB) := unsigned(value_0);
-          wide := shift_left(wide, to_integer(shift_0));
+          wide := shifted(wide, shift_0);
           flip := (others => '0');
           for i in 0 to MW - 1 loop
             flip(i) := wide(i) xor sign_0;

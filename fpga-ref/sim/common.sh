@@ -46,6 +46,11 @@ netlist() {
         echo "a latch was inferred in $netlist_top"
         exit 1
     fi
+}
+
+# no_latch DIR TOP: yosys finds no latch in the netlist (where yosys is there).
+no_latch() {
+    netlist_dir=$1 netlist_top=$2
     if command -v yosys >/dev/null 2>&1; then
         # shellcheck disable=SC2016
         yosys -q -p "read_verilog $netlist_dir/$netlist_top.v; hierarchy -check -top $netlist_top; proc; select -assert-none t:\$dlatch t:\$adlatch t:\$dlatchsr t:\$sr"

@@ -48,6 +48,7 @@ slm_hadamard) # PROFILE is h here, GROUPS the lanes, OUTPUT the width of an elem
 esac
 # shellcheck disable=SC2086
 netlist "$dir" "$entity" $generics
+no_latch "$dir" "$entity"
 cd "$dir"
 verilator --cc --exe --build -O3 -Wno-fatal -Wno-lint --prefix Vdut --top-module "$entity" -CFLAGS "-std=c++17 -O1 -D$define" \
     "$entity.v" "$root/sim/netlist_main.cpp" -o check >log 2>&1 || { cat log; exit 1; }
