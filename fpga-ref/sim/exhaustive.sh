@@ -1,7 +1,7 @@
 #!/bin/sh
 # exhaustive.sh LIBRARY CHECK [COUNT [JOBS]]: every case there is, through the exported netlist, against libslm. LIBRARY is libslm.a; CHECK is
 # windows (slm-4: every window at every position of a 512-bit word), sums (paper-4: all 2^28 seeds and coefficients), convert (paper-4:
-# every sum and exponent code to F16 and BF16, norm 0 and 1), records (paper-4: 10^8 random whole records) or all. COUNT takes that many
+# every sum and exponent code to F16 and BF16, norm 0 and 1), records (paper-4: 10^8 random whole records), all, or slice (a little of it). COUNT takes that many
 # cases a check instead of all; JOBS runs as many processes side by side. With BUILD_ONLY=DIR set the programs are left in DIR, linked
 # statically, and not run. Exit 77 where a tool is missing.
 set -eu
@@ -64,6 +64,10 @@ all)
     records
     ;;
 windows | sums | convert | records) "$check" ;;
+slice) # what runs with the other tests: one converter, a part of its cases unless COUNT says otherwise
+    [ "$count" -gt 0 ] || count=300000
+    one convert_norm0_1 slm_converter "-DCHECK_CONVERT -DNORM=0 -DOUTPUT=1" IN_W=21 E=4 OUTPUT=1 DIVIDE=0 POW2=true
+    ;;
 *)
     echo "unknown check $check"
     exit 1

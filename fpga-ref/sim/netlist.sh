@@ -50,7 +50,7 @@ esac
 netlist "$dir" "$entity" $generics
 no_latch "$dir" "$entity"
 cd "$dir"
-verilator --cc --exe --build -O3 -Wno-fatal -Wno-lint --prefix Vdut --top-module "$entity" -CFLAGS "-std=c++17 -O1 -D$define" \
+verilator --cc --exe --build -O3 -Wno-fatal -Wno-lint --prefix Vdut --top-module "$entity" -CFLAGS "-std=c++17 -O0 -D$define" \
     "$entity.v" "$root/sim/netlist_main.cpp" -o check >log 2>&1 || { cat log; exit 1; }
 for stall in 0 35; do
     printf '%s %s OUTPUT=%s stalls %s%%: ' "$entity" "$profile" "$output" "$stall"

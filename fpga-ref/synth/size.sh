@@ -1,6 +1,6 @@
 #!/bin/sh
 # size.sh DIR [JOBS]: yosys over the netlists that netlists.sh left in DIR, for 7-series without BRAM, DSP, LUT RAM and SRL; prints the table of
-# LUT cells (LUT1 .. LUT6), flip-flops, carries and wide multiplexers. A latch, memory or DSP is an error. YOSYS names another yosys.
+# LUT cells (LUT1 .. LUT6), flip-flops, carries and wide multiplexers. A latch, memory or DSP is an error. YOSYS names another yosys; MAPPER= (empty) maps by abc instead of abc9.
 set -eu
 dir=$(realpath "$1") jobs=${2:-1}
 yosys=${YOSYS:-yosys}
@@ -8,10 +8,11 @@ command -v "${yosys%% *}" >/dev/null || {
     echo "skipped: yosys is not installed (fpga-ref/sim/install-tools.sh installs it)"
     exit 77
 }
-export dir yosys
+MAPPER=${MAPPER--abc9}
+export dir yosys MAPPER
 # shellcheck disable=SC2016
 xargs -P "$jobs" -L 1 sh -c '
-    $yosys -q -p "read_verilog $dir/$0.v; synth_xilinx -family xc7 -abc9 -flatten -nodsp -nobram -nolutram -nosrl -noclkbuf -noiopad -top $1; tee -q -o $dir/$0.stat stat -tech xilinx" \
+    $yosys -q -p "read_verilog $dir/$0.v; synth_xilinx -family xc7 ${MAPPER--abc9} -flatten -nodsp -nobram -nolutram -nosrl -noclkbuf -noiopad -top $1; tee -q -o $dir/$0.stat stat -tech xilinx" \
         >"$dir/$0.log" 2>&1 || { echo "yosys failed on $0"; tail -3 "$dir/$0.log"; exit 255; }
 ' <"$dir/list"
 printf '%-28s %9s %8s %8s %8s  %s\n' configuration LUT FF CARRY4 MUXF made
