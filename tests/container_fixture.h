@@ -12,8 +12,8 @@
 
 #include <cmocka.h>
 
-#include "bytes.h"
-#include "hash.h"
+#include "container/bytes.h"
+#include "container/hash.h"
 #include "slm/reader.h"
 #include "slm/writer.h"
 

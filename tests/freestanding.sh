@@ -9,18 +9,18 @@ out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
 
 # Level 1 as libslm/README.md lists it.
-files=$(grep -o 'libslm/src/[a-z0-9_]*\.c' "$root/libslm/README.md" | sed 's|.*/||' | sort -u)
+files=$(grep -o 'libslm/src/decode/[a-z0-9_]*\.c' "$root/libslm/README.md" | sed 's|.*/||' | sort -u)
 [ "$(echo "$files" | wc -w)" -ge 10 ] || { echo 'libslm/README.md does not list level 1' >&2 && exit 1; }
 
 compile() {
     for file in $files; do
-        "$@" -I"$root/libslm/include" -c "$root/libslm/src/$file" -o "$out/${file%.c}.o"
+        "$@" -I"$root/libslm/include" -c "$root/libslm/src/decode/$file" -o "$out/${file%.c}.o"
     done
 }
 
 # Nothing but these headers of the language, and our own.
 for file in $files; do
-    if grep -hE '^#include <' "$root/libslm/src/$file" | grep -vE '<(stddef|stdint|stdbool|string|immintrin|cpuid)\.h>'; then
+    if grep -hE '^#include <' "$root/libslm/src/decode/$file" | grep -vE '<(stddef|stdint|stdbool|string|immintrin|cpuid)\.h>'; then
         echo "$file includes more than level 1 may" >&2
         exit 1
     fi

@@ -3,11 +3,11 @@
 
 #include "container_fixture.h"
 
-#include "alloc.h"
-#include "names.h"
-#include "ranges.h"
-#include "tensor.h"
-#include "utf8.h"
+#include "container/alloc.h"
+#include "container/names.h"
+#include "container/ranges.h"
+#include "container/tensor.h"
+#include "container/utf8.h"
 
 static size_t check(const char *text, size_t length) { return slmi_utf8_check((const uint8_t *)text, length); }
 

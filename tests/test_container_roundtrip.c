@@ -5,7 +5,7 @@
 
 #include "container_fixture.h"
 
-#include "utf8.h"
+#include "container/utf8.h"
 
 /* A read_at callback over memory. */
 static int read_memory(void *context, uint64_t offset, void *buffer, size_t size) { return memory_read_at(context, offset, buffer, size); }

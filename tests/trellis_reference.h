@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "trellis_core.h"
+#include "encode/trellis_core.h"
 
 /* Tq: T of weight c of a seed on the grid, rounded to nearest, halves away from zero. From the entries, not from the search's tables. */
 static inline int64_t reference_entry(const trellis_search *search, const uint32_t *entries, unsigned c) {

@@ -1,6 +1,6 @@
 """What is broken in each mutant of libslm's decoder: an id, the rule it breaks, what is wrong, and the edits that make it so.
 
-An edit is a file of libslm/src, a text that occurs exactly once in it, and what stands there instead.
+An edit is a file below libslm/src by its name, a text that occurs exactly once in it, and what stands there instead.
 """
 
 # Before any mutation: the scalar kernel alone, which is the definition; faster kernels would hide what is broken in it.

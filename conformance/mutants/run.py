@@ -55,10 +55,15 @@ class Tree:
         text = (ROOT / "libslm" / "meson.build").read_text(encoding="utf-8")
         for name in ("decode_sources", "container_sources"):
             body = text.split(name + " = files(")[1].split(")")[0]
-            yield from (word.strip().strip("'").removeprefix("src/") for word in body.split(",") if word.strip())
+            yield from (word.strip().strip("'").rpartition("/")[2] for word in body.split(",") if word.strip())
+
+    def path(self, name):
+        """Where a source lies: names are unique over the levels' folders."""
+        (path,) = (self.folder / "src").glob("*/" + name)
+        return path
 
     def edit(self, name, old, new):
-        path = self.folder / "src" / name
+        path = self.path(name)
         text = path.read_text(encoding="utf-8")
         if text.count(old) != 1:
             raise Failed(f"{name} has {text.count(old)} times: {old[:80]!r}")
@@ -72,7 +77,7 @@ class Tree:
 
     def compile(self, sources):
         for source in sources:
-            self.command(["-c", self.folder / "src" / source, "-o", self.object(source)])
+            self.command(["-c", self.path(source), "-o", self.object(source)])
 
     def depends(self, source, header):
         """Whether the compiler read `header` for it."""
@@ -95,7 +100,7 @@ class Tree:
         """Remembers what these edits change."""
         names = {name for name, _, _ in edits}
         touched = {source for source in self.sources for name in names if self.depends(source, name)}
-        self.kept = {self.folder / "src" / name: (self.folder / "src" / name).read_bytes() for name in names}
+        self.kept = {path: path.read_bytes() for path in map(self.path, names)}
         self.kept |= {self.object(source): self.object(source).read_bytes() for source in touched}
 
     def restore(self):

@@ -13,7 +13,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "alloc.h"
+#include "../container/alloc.h"
 #include "block_candidate.h"
 #include "block_scan.h"
 

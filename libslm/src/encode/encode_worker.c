@@ -1,5 +1,5 @@
 /* The shape of pieces, and a thread's working memory. */
-#include "alloc.h"
+#include "../container/alloc.h"
 #include "encode_internal.h"
 
 #define TRELLIS_WEIGHTS 4096 /* runs shorter than this are taken together */

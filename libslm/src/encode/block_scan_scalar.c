@@ -46,8 +46,8 @@ static inline uint32_t vector_not_above(vector v, float limit) {
     return mask;
 }
 
+#include "../decode/kernel.h"
 #include "block_scan_impl.h"
-#include "kernel.h"
 
 /* Fastest last. */
 static const struct {

@@ -7,10 +7,10 @@
 #include <pthread.h>
 #include <string.h>
 
-#include "alloc.h"
+#include "../container/alloc.h"
+#include "../container/error.h"
 #include "block_scale.h"
 #include "encode_internal.h"
-#include "error.h"
 
 #define WINDOW 256 /* pieces that may be ahead of the first unfinished one */
 #define THREADS_MAX 1024

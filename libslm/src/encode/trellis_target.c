@@ -7,8 +7,8 @@
 #include <math.h>
 #include <string.h>
 
-#include "bits.h"
-#include "rotation.h"
+#include "../decode/bits.h"
+#include "../decode/rotation.h"
 #include "trellis_core.h"
 
 #define WEIGHT_BITS 40

@@ -2,7 +2,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "alloc.h"
+#include "../container/alloc.h"
 #include "trellis_core.h"
 
 #define TABLE_ALIGN 64u

@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "kernel.h"
+#include "../decode/kernel.h"
 
 #define TRELLIS_LANES 32u /* groups in a row of the table; every kernel's vector divides it */
 #define TRELLIS_COST_MAX 65535u

@@ -1,10 +1,10 @@
 /* Level 3: the encoder object, and encoding from and to memory. */
 #include <string.h>
 
-#include "alloc.h"
-#include "checked.h"
+#include "../container/alloc.h"
+#include "../container/checked.h"
+#include "../container/error.h"
 #include "encode_internal.h"
-#include "error.h"
 
 static const char *kernel_of(const slm_encoder *encoder) { return encoder->kernel[0] != '\0' ? encoder->kernel : NULL; }
 

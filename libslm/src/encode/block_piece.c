@@ -2,9 +2,9 @@
 #include <math.h>
 #include <string.h>
 
-#include "bfloat.h"
+#include "../decode/bfloat.h"
+#include "../decode/rotation.h"
 #include "encode_internal.h"
-#include "rotation.h"
 
 static double divisor_of(const slm_profile *profile) { return profile->norm ? (double)((UINT32_C(1) << (profile->W - 1)) - 1) : 1; }
 

@@ -7,7 +7,7 @@
  */
 #include <string.h>
 
-#include "alloc.h"
+#include "../container/alloc.h"
 #include "trellis_core.h"
 
 #define ROW_ALIGN 64u
