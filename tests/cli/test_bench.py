@@ -1,0 +1,36 @@
+"""slm bench: that it measures what it says, in both forms. The figures themselves are not looked at."""
+
+import harness
+from harness import USAGE
+
+
+class Decode(harness.Case):
+    def test_report(self):
+        report = self.json("bench", "decode", "--quick")
+        self.assertEqual((report["command"], report["part"]), ("bench", "decode"))
+        version = self.json("version")
+        seen = {(k["profile"], k["rotation"], k["kernel"], k["dtype"]) for k in report["kernels"]}
+        for profile, kernel in version["decoding"].items():
+            for rotation in (0, 7) if profile.startswith("slm-") else (0,):
+                for dtype in ("F16", "BF16", "F32"):
+                    self.assertIn((profile, rotation, "scalar", dtype), seen)
+            self.assertIn((profile, 0, kernel, "F16"), seen)
+        for k in report["kernels"]:
+            self.assertGreater(k["weights_per_second"], 0)
+            self.assertGreater(k["memcpy_bytes_per_second"], 0)
+            self.assertGreater(k["times_memcpy"], 0)
+
+    def test_one_profile(self):
+        report = self.json("bench", "decode", "--quick", "-p", "paper-3")
+        self.assertEqual({k["profile"] for k in report["kernels"]}, {"paper-3"})
+        self.slm("bench", "decode", "--quick", "-p", "slm-2", stdout=r"(?m)\Aprofile .*\n(slm-2 .*\n)+\Z", stderr="")
+
+    def test_usage(self):
+        self.slm("bench", code=USAGE, stderr="what to measure is missing")
+        self.slm("bench", "sleep", code=USAGE, stderr='"sleep" cannot be measured')
+        self.slm("bench", "decode", "-p", "slm-9", code=USAGE, stderr='unknown profile "slm-9"')
+        self.slm("bench", "decode", "a", "b", code=USAGE, stderr='"b" is an operand too many')
+
+
+if __name__ == "__main__":
+    harness.main()
