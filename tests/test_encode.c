@@ -233,7 +233,7 @@ static void test_failures(void **context) {
         slm_error error;
         assert_int_equal(slm_encoder_create(&encoder, &coding, &options, &error), SLM_OK);
         counting_io counting = {weights, SLM_OK, SLM_OK, SLM_OK, UINT64_MAX, 0};
-        slm_encode_io io = {&counting, counted_read, counted_scales, counted_codes, NULL};
+        slm_encode_io io = {.context = &counting, .read = counted_read, .write_scales = counted_scales, .write_codes = counted_codes};
         weights[20011] = INFINITY;
         weights[29000] = NAN;
         assert_int_equal(slm_encode_tensor(encoder, ELEMENTS, &io, NULL, &error), SLM_E_NONFINITE);

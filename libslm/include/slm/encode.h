@@ -44,6 +44,24 @@ SLM_API slm_status slm_encoder_retarget(slm_encoder *encoder, uint64_t run_lengt
 SLM_API void slm_encoder_free(slm_encoder *encoder);         /* NULL is allowed */
 SLM_API const char *slm_encoder_kernel(const slm_encoder *encoder);
 
+typedef struct slm_encode_report {
+    double squared_norm;  /* sum of w^2 */
+    double squared_error; /* sum of (w - value)^2, value before its rounding to an output type */
+    double maximum_error; /* largest |w - value| */
+    uint64_t blocks;      /* blocks or seeds searched */
+    uint64_t examined;    /* block coding: seeds looked at more closely than by their bound */
+} slm_encode_report;
+
+/* How far a tensor is coded: from here a later call goes on, as if it had never been cut off. */
+typedef struct slm_encode_state {
+    /* What write_scales and write_codes were given in full, counted from the tensor's begin; more may have been written beyond. */
+    uint64_t elements, scales, code_bytes;
+    /* The encoder's own: */
+    uint64_t group, pieces;
+    uint16_t scale;
+    slm_encode_report report; /* of those elements */
+} slm_encode_state;
+
 /* Where weights come from and codes go. Called from every worker thread at once. */
 typedef struct slm_encode_io {
     void *context;
@@ -53,15 +71,12 @@ typedef struct slm_encode_io {
     slm_status (*write_codes)(void *context, uint64_t offset, size_t size, const uint8_t *codes);
     /* May be NULL. `elements` more are done; a nonzero return cancels (SLM_E_CANCELLED). */
     int (*progress)(void *context, uint64_t elements);
+    /* May be NULL. Called whenever the state moves on, by one thread at a time; anything but SLM_OK ends the call with that status. */
+    slm_status (*save)(void *context, const slm_encode_state *state);
+    /* NULL, or the state to go on from: one that `save` was given for the same weights, coding and search, by whatever machine and number
+     * of threads. What it says is written is not written again. SLM_E_ARGUMENT where it cannot be one of this tensor's. */
+    const slm_encode_state *resume;
 } slm_encode_io;
-
-typedef struct slm_encode_report {
-    double squared_norm;  /* sum of w^2 */
-    double squared_error; /* sum of (w - value)^2, value before its rounding to an output type */
-    double maximum_error; /* largest |w - value| */
-    uint64_t blocks;      /* blocks or seeds searched */
-    uint64_t examined;    /* block coding: seeds looked at more closely than by their bound */
-} slm_encode_report;
 
 /* Encodes a tensor of `elements` weights, a multiple of the coding's run length. Reads and writes through `io`; memory is bounded
  * whatever the tensor's size. SLM_E_NONFINITE at the first NaN or infinity (error->offset is then the element's number). */

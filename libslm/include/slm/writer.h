@@ -74,6 +74,13 @@ SLM_API const char *slm_file_temporary(const slm_file *file);         /* the tem
 SLM_API slm_status slm_file_commit(slm_file *file, slm_error *error); /* frees file, also on failure */
 SLM_API void slm_file_abort(slm_file *file);                          /* frees file; NULL is allowed */
 
+/* A file sink whose temporary a later process finds again: it is called .slm-NAME.part for a file NAME, locked while it is open, and
+ * SLM_E_IO with EBUSY tells that another process has it. One that an earlier process left is taken as it is where `resume`, and removed
+ * where not; *found says that there was one. One that is no regular file of this user's own with a single name is never written to. */
+SLM_API slm_status slm_file_create_resumable(slm_file **file, const char *path, bool overwrite, bool resume, bool *found, slm_error *error);
+SLM_API slm_status slm_file_sync(const slm_file *file, slm_error *error); /* returns when all that was written is durable (fdatasync) */
+SLM_API void slm_file_keep(slm_file *file);                               /* frees file and leaves the temporary; NULL is allowed */
+
 /* ---- Writer. Thread rule: the write and set functions may be called from many threads at once; finish and free from one, when the
  * others are done. The allocator is called by one thread at a time. Memory: 8 bytes a chunk, and some for each gap in what was written.
  * ---- */
@@ -98,6 +105,11 @@ SLM_API slm_status slm_writer_write_scales(slm_writer *writer, size_t tensor, ui
 /* Code bytes [offset, offset + size) of a coded tensor, counted from its first run. */
 SLM_API slm_status slm_writer_write_codes(slm_writer *writer, size_t tensor, uint64_t offset, size_t size, const void *codes,
                                           slm_error *error);
+
+/* Takes payload bytes [offset, offset + size) as written that the sink holds already, from an earlier run that was cut off. Whether they
+ * are the right ones is the caller's to know: slm_writer_read gives them, and any other bytes that were written. */
+SLM_API slm_status slm_writer_adopt(slm_writer *writer, size_t payload, uint64_t offset, uint64_t size, slm_error *error);
+SLM_API slm_status slm_writer_read(const slm_writer *writer, size_t payload, uint64_t offset, size_t size, void *buffer, slm_error *error);
 
 /* States what the encoder reached for a tensor: XXH3-64 of the source bytes and relative Frobenius error; a negative error states none. */
 SLM_API slm_status slm_writer_set_result(slm_writer *writer, size_t tensor, uint64_t source_sum, float error);

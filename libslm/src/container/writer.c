@@ -142,7 +142,7 @@ static slm_status hash_back(slm_writer *writer, size_t payload, uint64_t from, u
     return SLM_OK;
 }
 
-/* Computes the checksums of the chunks that payload bytes [from, to) at `data` completed. */
+/* Computes the checksums of the chunks that payload bytes [from, to) completed; `data` NULL: they are only in the sink. */
 static slm_status sum_chunks(slm_writer *writer, size_t payload, uint64_t from, uint64_t to, slmi_range joined, const uint8_t *data,
                              slm_error *error) {
     const slm_payload *p = &writer->payloads[payload];
@@ -154,7 +154,7 @@ static slm_status sum_chunks(slm_writer *writer, size_t payload, uint64_t from, 
         slm_status status = SLM_OK;
         if (joined.from > start || joined.to < end)
             continue; /* not complete yet */
-        if (from <= start && end <= to)
+        if (data != NULL && from <= start && end <= to)
             *sum = slmi_hash(data + (start - from), (size_t)(end - start));
         else
             status = hash_back(writer, payload, start, end, sum, error);
@@ -164,23 +164,53 @@ static slm_status sum_chunks(slm_writer *writer, size_t payload, uint64_t from, 
     return SLM_OK;
 }
 
-slm_status slm_writer_write(slm_writer *writer, size_t payload, uint64_t offset, uint64_t size, const void *data, slm_error *error) {
-    if (payload >= slmi_layout_payloads(writer->layout))
-        return slmi_fail_call(error, SLM_E_ARGUMENT, "no payload has this number");
+/* The payload that holds bytes [offset, offset + size), or NULL. */
+static const slm_payload *payload_with(const slm_writer *writer, size_t payload, uint64_t offset, uint64_t size, slm_error *error) {
+    if (payload >= slmi_layout_payloads(writer->layout)) {
+        (void)slmi_fail_call(error, SLM_E_ARGUMENT, "no payload has this number");
+        return NULL;
+    }
     const slm_payload *p = &writer->payloads[payload];
-    if (!checked_range(offset, size, p->size) || size > SIZE_MAX)
-        return slmi_fail_call(error, SLM_E_ARGUMENT, "the bytes lie outside the payload");
+    if (checked_range(offset, size, p->size) && size <= SIZE_MAX)
+        return p;
+    (void)slmi_fail_call(error, SLM_E_ARGUMENT, "the bytes lie outside the payload");
+    return NULL;
+}
+
+/* Writes the bytes at `data`, or takes those in the sink where it is NULL. */
+static slm_status fill(slm_writer *writer, size_t payload, uint64_t offset, uint64_t size, const void *data, slm_error *error) {
+    const slm_payload *p = payload_with(writer, payload, offset, size, error);
+    if (p == NULL)
+        return SLM_E_ARGUMENT;
     if (size == 0)
         return SLM_OK;
     slmi_range joined;
     slm_status status = begin_write(writer, payload, offset, offset + size, error);
-    if (status == SLM_OK)
+    if (status == SLM_OK && data != NULL)
         status = put(writer, p->offset + offset, data, (size_t)size, error);
     if (status == SLM_OK)
         status = end_write(writer, payload, offset, offset + size, &joined, error);
     if (status == SLM_OK)
         status = sum_chunks(writer, payload, offset, offset + size, joined, data, error);
     return status;
+}
+
+slm_status slm_writer_write(slm_writer *writer, size_t payload, uint64_t offset, uint64_t size, const void *data, slm_error *error) {
+    if (data == NULL && size > 0)
+        return slmi_fail_call(error, SLM_E_ARGUMENT, "no data");
+    return fill(writer, payload, offset, size, data, error);
+}
+
+slm_status slm_writer_adopt(slm_writer *writer, size_t payload, uint64_t offset, uint64_t size, slm_error *error) {
+    return fill(writer, payload, offset, size, NULL, error);
+}
+
+slm_status slm_writer_read(const slm_writer *writer, size_t payload, uint64_t offset, size_t size, void *buffer, slm_error *error) {
+    const slm_payload *p = payload_with(writer, payload, offset, size, error);
+    if (p == NULL)
+        return SLM_E_ARGUMENT;
+    const int system_error = size == 0 ? 0 : writer->sink.read_at(writer->sink.context, p->offset + offset, buffer, size);
+    return system_error == 0 ? SLM_OK : slmi_fail_system(error, system_error, p->offset + offset, "cannot read back what was written");
 }
 
 static slm_status coded_tensor(const slm_writer *writer, size_t tensor, const slm_tensor **t, slm_error *error) {

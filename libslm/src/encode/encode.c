@@ -161,6 +161,7 @@ static slm_status write_codes_memory(void *context, uint64_t offset, size_t size
 slm_status slm_encode_memory(const slm_encoder *encoder, uint64_t elements, const float *weights, uint16_t *scales, uint8_t *codes,
                              slm_encode_report *report, slm_error *error) {
     memory_io memory = {weights, scales, codes};
-    const slm_encode_io io = {&memory, read_memory, write_scales_memory, write_codes_memory, NULL};
+    const slm_encode_io io = {
+        .context = &memory, .read = read_memory, .write_scales = write_scales_memory, .write_codes = write_codes_memory};
     return slm_encode_tensor(encoder, elements, &io, report, error);
 }

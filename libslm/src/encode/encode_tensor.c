@@ -92,6 +92,23 @@ static place place_of(const encode_job *job, uint64_t piece) {
     return at;
 }
 
+/* The group's first `pieces` pieces are done, and all groups before it. */
+static slm_encode_state state_of(const encode_job *job, uint64_t pieces, const search_stats *search) {
+    const slm_encoder *encoder = job->encoder;
+    place at = {job->shape, job->first_run + job->runs, 0};
+    if (pieces < job->pieces) {
+        at = place_of(job, pieces);
+    }
+    slm_encode_state state = {.group = job->first_run, .pieces = pieces, .scale = job->scale};
+    state.elements = at.run * encoder->coding.run_length + at.column;
+    state.code_bytes = at.run * encode_code_bytes(encoder, encoder->coding.run_length);
+    state.code_bytes += at.column > 0 ? encode_code_bytes(encoder, at.column) : 0;
+    state.scales = !encoder->scale_per_run ? 1 : job->pass == PASS_SCALE_AND_CODE ? at.run : job->first_run + 1;
+    state.report =
+        (slm_encode_report){search->squared_norm, search->squared_error, search->maximum_error, search->blocks, search->examined};
+    return state;
+}
+
 static slm_status read_weights(const slm_encode_io *io, uint64_t first, uint64_t count, float *weights, uint64_t *failed_element) {
     const slm_status status = io->read(io->context, first, (size_t)count, weights);
     for (uint64_t i = 0; status == SLM_OK && i < count; i++) {
@@ -223,11 +240,20 @@ static void *work(void *argument) {
                 job->failed_element = failed_element;
             }
         } else {
+            const uint64_t before = job->finished;
             job->window[piece % WINDOW] = result;
             for (piece_result *first; (first = &job->window[job->finished % WINDOW])->done; job->finished++) {
                 weight_stats_add(&start->totals->weights, &first->weights);
                 search_stats_add(&start->totals->search, &first->search);
                 first->done = false;
+            }
+            if (job->finished > before && job->pass != PASS_MEASURE && job->io->save != NULL) {
+                const slm_encode_state state = state_of(job, job->finished, &start->totals->search);
+                const slm_status saved = job->io->save(job->io->context, &state);
+                if (saved != SLM_OK && job->status == SLM_OK) {
+                    job->status = saved;
+                    job->failed_piece = piece;
+                }
             }
         }
         (void)pthread_cond_broadcast(&job->moved);
@@ -236,21 +262,20 @@ static void *work(void *argument) {
     return NULL;
 }
 
-/* Runs the job's pass over its group on up to `threads` workers; the calling thread is the first. */
-static slm_status run_pass(encode_job *job, pass which, encode_worker *workers, unsigned threads, job_totals *totals) {
+/* Runs the job's pass over its group, from piece `first` on, on up to `threads` workers; the calling thread is the first. */
+static slm_status run_pass(encode_job *job, pass which, uint64_t first, encode_worker *workers, unsigned threads, job_totals *totals) {
     pthread_t handles[THREADS_MAX];
     thread_start starts[THREADS_MAX];
     unsigned started = 1;
     job->pass = which;
-    job->pieces = count_pieces(job);
-    job->next = 0;
-    job->finished = 0;
+    job->next = first;
+    job->finished = first;
     job->status = SLM_OK;
     memset(job->window, 0, sizeof job->window);
     for (unsigned t = 0; t < threads; t++) {
         starts[t] = (thread_start){job, &workers[t], totals};
     }
-    while (started < threads && started < job->pieces && pthread_create(&handles[started], NULL, work, &starts[started]) == 0) {
+    while (started < threads && started < job->pieces - first && pthread_create(&handles[started], NULL, work, &starts[started]) == 0) {
         started++; /* where no more threads are to be had, fewer do the same */
     }
     (void)work(&starts[0]);
@@ -330,30 +355,62 @@ static slm_status choose_group_scale(encode_job *job, encode_worker *worker, con
     return status;
 }
 
-static slm_status encode_groups(encode_job *job, encode_worker *workers, unsigned threads, uint64_t runs, job_totals *totals) {
-    const slm_encoder *encoder = job->encoder;
-    const bool per_run = encoder->scale_per_run;
-    job->first_run = 0;
+static void set_group(encode_job *job, uint64_t first_run, uint64_t runs) {
+    job->first_run = first_run;
     job->runs = runs;
-    if (per_run && !job->shape.is_part) {
-        return run_pass(job, PASS_SCALE_AND_CODE, workers, threads, totals);
+    job->pieces = count_pieces(job);
+}
+
+/* Sets the job to the group and scale of a state that can be one of its own; *first is the group's next piece. */
+static bool resume_group(encode_job *job, const slm_encode_state *from, uint64_t groups, job_totals *totals, uint64_t *first) {
+    if (from->group >= groups) {
+        return false;
     }
-    job->runs = per_run ? 1 : runs;
-    for (; job->first_run < runs; job->first_run += job->runs) {
-        totals->weights = (weight_stats){0, 0, 0};
-        slm_status status = run_pass(job, PASS_MEASURE, workers, threads, totals);
-        if (status == SLM_OK) {
-            status = choose_group_scale(job, &workers[0], &totals->weights);
+    if (groups > 1) {
+        set_group(job, from->group, 1);
+    }
+    job->scale = from->scale;
+    job->pass = job->encoder->scale_per_run && !job->shape.is_part ? PASS_SCALE_AND_CODE : PASS_CODE;
+    const slm_encode_report *report = &from->report;
+    totals->search = (search_stats){report->squared_norm, report->squared_error, report->maximum_error, report->blocks, report->examined};
+    if (from->pieces == 0 || from->pieces > job->pieces) {
+        return false;
+    }
+    const slm_encode_state expected = state_of(job, from->pieces, &totals->search);
+    *first = from->pieces;
+    return from->elements == expected.elements && from->scales == expected.scales && from->code_bytes == expected.code_bytes;
+}
+
+static slm_status encode_groups(encode_job *job, encode_worker *workers, unsigned threads, uint64_t runs, job_totals *totals) {
+    const bool per_run = job->encoder->scale_per_run, at_once = per_run && !job->shape.is_part;
+    const uint64_t group_runs = per_run && !at_once ? 1 : runs;
+    uint64_t first = 0; /* piece of the group at hand: above 0 in one that is resumed */
+    set_group(job, 0, group_runs);
+    if (job->io->resume != NULL && !resume_group(job, job->io->resume, runs / group_runs, totals, &first)) {
+        return SLM_E_ARGUMENT;
+    }
+    if (at_once) {
+        return run_pass(job, PASS_SCALE_AND_CODE, first, workers, threads, totals);
+    }
+    for (; job->first_run < runs; set_group(job, job->first_run + group_runs, group_runs)) {
+        slm_status status = SLM_OK;
+        if (first == 0) {
+            totals->weights = (weight_stats){0, 0, 0};
+            status = run_pass(job, PASS_MEASURE, 0, workers, threads, totals);
+            if (status == SLM_OK) {
+                status = choose_group_scale(job, &workers[0], &totals->weights);
+            }
+            if (status == SLM_OK) {
+                status = job->io->write_scales(job->io->context, per_run ? job->first_run : 0, 1, &job->scale);
+            }
         }
         if (status == SLM_OK) {
-            status = job->io->write_scales(job->io->context, per_run ? job->first_run : 0, 1, &job->scale);
-        }
-        if (status == SLM_OK) {
-            status = run_pass(job, PASS_CODE, workers, threads, totals);
+            status = run_pass(job, PASS_CODE, first, workers, threads, totals);
         }
         if (status != SLM_OK) {
             return status;
         }
+        first = 0;
     }
     return SLM_OK;
 }
