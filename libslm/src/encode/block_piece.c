@@ -98,7 +98,7 @@ static void account(const slm_coding *coding, const float *weights, int64_t *int
         for (uint64_t first = 0; first < count; first += UINT64_C(1) << coding->rotation) {
             rotation_transform(integers + first, coding->rotation);
         }
-        rotation_sign(integers, count, &state);
+        rotation_sign(integers, (size_t)count, &state);
     }
     for (uint64_t i = 0; i < count; i++) {
         const double weight = (double)weights[i];

@@ -2,6 +2,8 @@
 #ifndef SLM_ENCODE_INTERNAL_H
 #define SLM_ENCODE_INTERNAL_H
 
+#include <float.h>
+
 #include "block_search.h"
 #include "search_stats.h"
 #include "slm/encode.h"
@@ -18,6 +20,9 @@ struct slm_encoder {
     block_search *short_last; /* block coding: a run's last block of run_length mod C weights, or NULL */
     trellis_search *trellis;  /* trellis coding */
 };
+
+/* Doubles must be computed as doubles, or the bytes depend on the machine: for 32-bit x86 that takes -msse2 -mfpmath=sse. */
+_Static_assert(FLT_EVAL_METHOD == 0 || FLT_EVAL_METHOD == 1, "this target computes doubles with more bits than they have");
 
 /* Work is cut into pieces: `segments` stretches of `length` weights lying one behind another. They are whole runs, or one part
  * of a run whose codes begin and end on byte boundaries. */
