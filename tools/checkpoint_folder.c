@@ -15,6 +15,11 @@
 
 static bool list_folder(checkpoint *cp, int fd, const char *prefix, unsigned depth, fault *f);
 
+/* What an encoding into this folder has left unfinished. */
+static bool is_own_temporary(const char *entry) {
+    return strncmp(entry, ".slm-", 5) == 0 && (ends_with(entry, ".part") || ends_with(entry, ".journal"));
+}
+
 static bool is_model_file(const char *name) { return ends_with(name, ".safetensors") || ends_with(name, ".safetensors.index.json"); }
 
 static bool list_subfolder(checkpoint *cp, int fd, const char *entry, const char *name, unsigned depth, fault *f) {
@@ -49,6 +54,8 @@ static bool list_entry(checkpoint *cp, int fd, const char *entry, char *name, un
         checkpoint_warn(cp, "skipped: '%s' is no regular file", name);
     } else if (cp->options.skip != NULL && cp->options.skip->st_dev == about.st_dev && cp->options.skip->st_ino == about.st_ino) {
         keep = false; /* what a former run wrote and this one is to replace */
+    } else if (is_own_temporary(entry)) {
+        keep = false;
     } else if (!text_is_utf8(name, strlen(name))) {
         checkpoint_warn(cp, "skipped: the name of '%s' is not UTF-8", name);
     } else {

@@ -21,6 +21,7 @@ struct cleanup_entry {
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static cleanup_entry *entries;
+static const char *last_words;
 
 static void remove_folder_contents(int folder) {
     DIR *d = fdopendir(folder);
@@ -62,6 +63,8 @@ static void *wait_for_signal(void *set) {
     pthread_mutex_lock(&lock); /* kept: nothing more may be created */
     message_status_line(NULL);
     remove_all();
+    if (last_words != NULL)
+        message_note("%s", last_words);
     signal(number, SIG_DFL);
     pthread_sigmask(SIG_UNBLOCK, set, NULL);
     raise(number); /* in this thread, and ends the process */
@@ -113,6 +116,8 @@ void cleanup_forget(cleanup_entry *entry) {
             return;
         }
 }
+
+void cleanup_last_words(const char *text) { last_words = text; }
 
 void cleanup_run(void) {
     cleanup_lock();

@@ -32,6 +32,9 @@ void cleanup_unlock(void);
 cleanup_entry *cleanup_add(const char *path);
 void cleanup_forget(cleanup_entry *entry);
 
+/* With the lock held. What is said when a signal ends the command; static storage, or NULL for nothing. */
+void cleanup_last_words(const char *text);
+
 /* Removes a file or a folder with all that is in it, following no links; as rm -rf, errors are not reported. */
 void remove_tree(const char *path);
 

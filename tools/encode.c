@@ -4,13 +4,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cleanup.h"
 #include "command.h"
-#include "encode_job.h"
+#include "encode_output.h"
 #include "fault_report.h"
 #include "human.h"
 #include "output.h"
-#include "positioned.h"
 #include "profile_text.h"
 #include "report.h"
 
@@ -23,6 +21,7 @@ enum {
     OPTION_ROTATION,
     OPTION_DRY_RUN,
     OPTION_VERIFY,
+    OPTION_RESUME,
     OPTION_FOLLOW_LINKS,
     OPTION_NO_SIDE_FILES
 };
@@ -51,6 +50,8 @@ static const option_spec options[] = {
     {'T', "threads", "N", "search with N threads; 0, the default, is as many as there are processors. The result is the same"},
     {OPTION_DRY_RUN, "dry-run", NULL, "only say what would be done, how large it gets and about how long it takes"},
     {OPTION_VERIFY, "verify", NULL, "decode what was written and compare it with the input before it gets its name"},
+    {OPTION_RESUME, "resume", NULL,
+     "go on with an encoding that was cut off, where the same command left its unfinished file; and should this one be, too, leave it"},
     {OPTION_FOLLOW_LINKS, "follow-links", NULL, "in a folder, take symbolic links to files for the files"},
     {OPTION_NO_SIDE_FILES, "no-side-files", NULL, "leave out files that are not the model: configuration, tokenizer, ..."},
     {OPTION_JSON, "json", NULL, "print a JSON report in place of the table"},
@@ -60,11 +61,9 @@ static const option_spec options[] = {
 
 typedef struct encode_command {
     encode_job job;
-    bool force, dry_run, verify, json;
+    bool dry_run, verify, json;
     checkpoint_options source;
-    slm_file *file;         /* while writing to a file */
-    cleanup_entry *cleanup; /* its temporary's */
-    int stream;             /* while writing to standard output: a file without name, else -1 */
+    encode_output output;
     progress *scan;
 } encode_command;
 
@@ -131,8 +130,8 @@ static int take_option(encode_command *c, int code, const char *argument) {
     int word;
     bool ok = true;
     switch (code) {
-    case 'o': c->job.output = argument; break;
-    case 'f': c->force = true; break;
+    case 'o': c->job.output = c->output.path = argument; break;
+    case 'f': c->output.force = true; break;
     case 'p':
         if (!profile_from_text(argument, &rules->profile, &f))
             return usage_error(&command_encode, "--profile: %s", f.text);
@@ -154,6 +153,7 @@ static int take_option(encode_command *c, int code, const char *argument) {
     case 'T': return argument_threads(&command_encode, argument, &c->job.threads) ? EXIT_CODE_OK : EXIT_CODE_USAGE;
     case OPTION_DRY_RUN: c->dry_run = true; break;
     case OPTION_VERIFY: c->verify = true; break;
+    case OPTION_RESUME: c->output.resume = true; break;
     case OPTION_FOLLOW_LINKS: c->source.follow_links = true; break;
     case OPTION_NO_SIDE_FILES: c->source.no_side_files = true; break;
     case OPTION_JSON: c->json = true; break;
@@ -163,82 +163,6 @@ static int take_option(encode_command *c, int code, const char *argument) {
         return EXIT_CODE_OK;
     message_error("no memory");
     return EXIT_CODE_FAILURE;
-}
-
-/* ---- Where it goes ---- */
-
-static bool to_stream(const encode_command *c) { return strcmp(c->job.output, "-") == 0; }
-
-static int stream_write(void *context, uint64_t offset, const void *buffer, size_t size) {
-    return positioned_write(((const encode_command *)context)->stream, offset, buffer, size);
-}
-
-static int stream_read(void *context, uint64_t offset, void *buffer, size_t size) {
-    return positioned_read(((const encode_command *)context)->stream, offset, buffer, size);
-}
-
-static bool create_output(encode_command *c, fault *f) {
-    if (to_stream(c)) {
-        int number = unnamed_file(&c->stream);
-        if (number != 0)
-            return fault_system(f, number, "cannot create a temporary file");
-        /* Padding that is never written must be there to be read. */
-        if (ftruncate(c->stream, (off_t)slm_layout_file_size(c->job.layout)) != 0)
-            return fault_system(f, errno, "cannot size a temporary file");
-        c->job.sink = (slm_sink){.context = c, .write_at = stream_write, .read_at = stream_read};
-        return true;
-    }
-    slm_error error = {0};
-    cleanup_lock();
-    slm_status status = slm_file_create(&c->file, c->job.output, c->force, &error);
-    if (status == SLM_OK)
-        c->cleanup = cleanup_add(slm_file_temporary(c->file));
-    cleanup_unlock();
-    if (status != SLM_OK && error.system_error == EEXIST)
-        return fault_set(f, FAULT_USAGE, "exists already; -f replaces it");
-    if (status != SLM_OK)
-        return fault_slm(f, status, &error, "cannot create");
-    slm_file_sink(c->file, &c->job.sink);
-    return true;
-}
-
-static bool commit_output(encode_command *c, fault *f) {
-    if (!to_stream(c)) {
-        slm_error error = {0};
-        cleanup_lock();
-        slm_status status = slm_file_commit(c->file, &error);
-        c->file = NULL;
-        cleanup_forget(c->cleanup);
-        c->cleanup = NULL;
-        cleanup_unlock();
-        if (status != SLM_OK && error.system_error == EEXIST)
-            return fault_set(f, FAULT_USAGE, "has appeared meanwhile; -f replaces it");
-        return status == SLM_OK || fault_slm(f, status, &error, "cannot put the file in place");
-    }
-    static uint8_t buffer[64 << 10];
-    for (uint64_t at = 0, size = slm_layout_file_size(c->job.layout); at < size;) {
-        size_t piece = size - at < sizeof buffer ? (size_t)(size - at) : sizeof buffer;
-        int number = positioned_read(c->stream, at, buffer, piece);
-        if (number == 0)
-            number = write_all(STDOUT_FILENO, buffer, piece);
-        if (number != 0)
-            return fault_system(f, number, "cannot write");
-        at += piece;
-    }
-    return true;
-}
-
-static void abandon_output(encode_command *c) {
-    if (c->file != NULL) {
-        cleanup_lock();
-        slm_file_abort(c->file);
-        cleanup_forget(c->cleanup);
-        cleanup_unlock();
-        c->file = NULL;
-    }
-    if (c->stream >= 0)
-        close(c->stream);
-    c->stream = -1;
 }
 
 /* ---- The job ---- */
@@ -283,7 +207,7 @@ static int dry_run(encode_command *c) {
 static int write_file(encode_command *c) {
     encode_job *job = &c->job;
     fault f;
-    if (!create_output(c, &f))
+    if (!encode_output_create(&c->output, job, &f))
         return fault_report(&f, job->output);
     job->progress = progress_start("encoding", job->plan.coded_elements, PROGRESS_WEIGHTS);
     bool ok = encode_fill(job, &f);
@@ -297,6 +221,7 @@ static int write_file(encode_command *c) {
         progress_stop(job->progress);
         job->progress = NULL;
         if (!ok && f.kind == FAULT_INPUT) {
+            c->output.worthless = true;
             fault_report(&f, NULL);
             return EXIT_CODE_DIFFERENT;
         }
@@ -304,12 +229,12 @@ static int write_file(encode_command *c) {
             return fault_report(&f, NULL);
         message_note("verified: every tensor decodes as its search reported");
     }
-    if (!commit_output(c, &f))
-        return fault_report(&f, to_stream(c) ? "standard output" : job->output);
-    if (c->json && !to_stream(c))
+    if (!encode_output_commit(&c->output, job, &f))
+        return fault_report(&f, encode_output_is_stream(&c->output) ? "standard output" : job->output);
+    if (c->json && !encode_output_is_stream(&c->output))
         return encode_print_json(job, true, 0);
     if (message_verbosity() >= 0) {
-        encode_print(job, to_stream(c) ? stderr : stdout, true);
+        encode_print(job, encode_output_is_stream(&c->output) ? stderr : stdout, true);
         return output_finish();
     }
     return EXIT_CODE_OK;
@@ -321,9 +246,10 @@ static int encode(encode_command *c) {
     bool there = false;
     fault f;
     /* Before any work is done. A dry run only looks, but the file it would replace is no side file either. */
-    if (job->output != NULL && !to_stream(c) && !output_check(job->output, job->input, c->force || c->dry_run, false, &about, &there, &f))
+    if (job->output != NULL && !encode_output_is_stream(&c->output) &&
+        !output_check(job->output, job->input, c->output.force || c->dry_run, false, &about, &there, &f))
         return fault_report(&f, job->output);
-    if (!c->dry_run && to_stream(c) && isatty(STDOUT_FILENO))
+    if (!c->dry_run && encode_output_is_stream(&c->output) && isatty(STDOUT_FILENO))
         return usage_error(&command_encode, "a .slm file is not written to a terminal; -o FILE names one");
     c->source.context = c;
     c->source.warn = warn;
@@ -346,7 +272,7 @@ static int encode(encode_command *c) {
 
 static void release(encode_command *c) {
     plan_rules *rules = &c->job.rules;
-    abandon_output(c);
+    encode_output_close(&c->output, &c->job);
     slm_layout_free(c->job.layout);
     plan_free(&c->job.plan);
     checkpoint_close(c->job.cp);
@@ -373,11 +299,14 @@ static int parse_and_encode(encode_command *c, int argc, char **argv) {
     c->job.input = parser.operands[0];
     if (c->job.output == NULL && !c->dry_run)
         return usage_error(&command_encode, "-o FILE is missing");
+    if (c->output.resume && (c->dry_run || encode_output_is_stream(&c->output)))
+        return usage_error(&command_encode, "--resume needs a file to go on with");
     return encode(c);
 }
 
 static int run(int argc, char **argv) {
-    encode_command c = {.stream = -1, .job = {.rules = {.rotation = PLAN_ROTATION_AUTO, .profile = *slm_profile_by_name("slm-4")}}};
+    encode_command c = {.output = {.stream = -1},
+                        .job = {.rules = {.rotation = PLAN_ROTATION_AUTO, .profile = *slm_profile_by_name("slm-4")}}};
     c.job.threads = processors_available();
     int code = parse_and_encode(&c, argc, argv);
     release(&c);
@@ -400,7 +329,11 @@ const command command_encode = {
         "A row, the unit that is coded by itself, is the last dimension, or as many of the last ones as make 64 elements, or an equal part "
         "of "
         "16,384 elements at most.\n\n"
-        "Nothing stands under the name FILE until all is written. The same input and options give the same bytes on every machine.",
+        "Nothing stands under the name FILE until all is written. Until then there are .slm-FILE.part and .slm-FILE.journal beside it. "
+        "Where a "
+        "run is cut off, by a crash or a power cut, the same command with --resume goes on, ten seconds of work lost at most; where it is "
+        "interrupted or fails they are removed, unless --resume was given. The same input and options give the same bytes on every "
+        "machine.",
     .options = options,
     .epilogue = "Examples:\n"
                 "  slm encode Llama-3.2-1B -o Llama-3.2-1B.slm\n"

@@ -8,7 +8,9 @@
 #include <xxhash.h>
 
 #include "command.h"
-#include "encode_job.h"
+#include "encode_journal.h"
+#include "human.h"
+#include "message.h"
 
 #define COPY_BYTES ((size_t)1 << 20)
 #define READ_ELEMENTS 8192
@@ -139,32 +141,54 @@ static slm_status write_codes(void *context, uint64_t offset, size_t size, const
     return written(io, slm_writer_write_codes(io->writer, io->tensor, offset, size, codes, &error), &error);
 }
 
+static slm_status save_state(void *context, const slm_encode_state *state) {
+    search_io *io = context;
+    fault f;
+    if (journal_note(io->job->journal, io->writer, io->tensor, state, &f))
+        return SLM_OK;
+    keep_fault(io, &f);
+    return SLM_E_IO;
+}
+
 static int show_progress(void *context, uint64_t elements) {
     const search_io *io = context;
     progress_add(io->job->progress, elements);
     return 0;
 }
 
-static bool encode_tensor(encode_job *job, slm_writer *writer, encoder_set *set, size_t tensor, fault *f) {
+/* Searches what `resume` (NULL: nothing) does not say is done. */
+static bool search_tensor(encode_job *job, slm_writer *writer, encoder_set *set, size_t tensor, const slm_encode_state *resume, fault *f) {
     const safetensors_tensor *t = checkpoint_tensor(job->cp, tensor);
-    const plan_tensor *entry = &job->plan.tensors[tensor];
-    tensor_result *result = &job->results[tensor];
     slm_encoder *encoder;
-    if (!get_encoder(job, set, entry, &encoder, f) || !checkpoint_hold(job->cp, f))
+    if (!get_encoder(job, set, &job->plan.tensors[tensor], &encoder, f) || !checkpoint_hold(job->cp, f))
         return false;
     search_io context = {.job = job, .writer = writer, .tensor = tensor, .dtype = t->dtype, .lock = PTHREAD_MUTEX_INITIALIZER};
-    slm_encode_io io = {
-        .context = &context, .read = read_weights, .write_scales = write_scales, .write_codes = write_codes, .progress = show_progress};
+    slm_encode_io io = {.context = &context,
+                        .read = read_weights,
+                        .write_scales = write_scales,
+                        .write_codes = write_codes,
+                        .progress = show_progress,
+                        .save = job->journal != NULL ? save_state : NULL,
+                        .resume = resume};
     slm_error error = {0};
-    slm_status status = slm_encode_tensor(encoder, t->elements, &io, &result->report, &error);
+    slm_status status = slm_encode_tensor(encoder, t->elements, &io, &job->results[tensor].report, &error);
     pthread_mutex_destroy(&context.lock);
     if (context.failed) {
         *f = context.fault;
         return false;
     }
-    if (status != SLM_OK)
-        return fault_slm(f, status, &error, "tensor '%s'", t->name);
-    result->source_sum = entry->scan.sum;
+    return status == SLM_OK || fault_slm(f, status, &error, "tensor '%s'", t->name);
+}
+
+static bool encode_tensor(encode_job *job, slm_writer *writer, encoder_set *set, size_t tensor, fault *f) {
+    tensor_result *result = &job->results[tensor];
+    const slm_encode_state *known = job->journal != NULL ? journal_state(job->journal, tensor) : NULL;
+    const slm_encode_state resume = known != NULL ? *known : (slm_encode_state){0};
+    if (resume.elements == checkpoint_tensor(job->cp, tensor)->elements)
+        result->report = resume.report;
+    else if (!search_tensor(job, writer, set, tensor, known != NULL ? &resume : NULL, f))
+        return false;
+    result->source_sum = job->plan.tensors[tensor].scan.sum;
     result->error = -1;
     if (result->report.squared_norm > 0)
         result->error = (float)sqrt(result->report.squared_error / result->report.squared_norm);
@@ -187,6 +211,8 @@ static bool copy_raw(encode_job *job, slm_writer *writer, size_t tensor, uint8_t
         slm_status status = slm_writer_write(writer, tensor, at, piece, buffer, &error);
         if (status != SLM_OK)
             return fault_slm(f, status, &error, "tensor '%s': cannot write", t->name);
+        if (job->journal != NULL && !journal_flush(job->journal, writer, false, f))
+            return false;
         at += piece;
     }
     job->results[tensor] = (tensor_result){.source_sum = XXH3_64bits_digest(state), .error = -1};
@@ -225,6 +251,20 @@ static bool fill_tensors(encode_job *job, slm_writer *writer, uint8_t *buffer, X
     return ok;
 }
 
+/* Takes over what an earlier run had finished. */
+static bool resume_fill(encode_job *job, slm_writer *writer, fault *f) {
+    if (job->journal == NULL)
+        return true;
+    if (!journal_apply(job->journal, writer, &job->resumed, f))
+        return false;
+    human h1, h2;
+    if (job->resumed > 0)
+        message_note("resumed: %s of %s weights to be coded are there", human_count(&h1, job->resumed),
+                     human_count(&h2, job->plan.coded_elements));
+    progress_add(job->progress, job->resumed);
+    return true;
+}
+
 bool encode_fill(encode_job *job, fault *f) {
     double start = now();
     slm_error error = {0};
@@ -235,7 +275,10 @@ bool encode_fill(encode_job *job, fault *f) {
     uint8_t *buffer = malloc(COPY_BYTES);
     XXH3_state_t *state = XXH3_createState();
     bool ok = (buffer != NULL && state != NULL) || fault_system(f, ENOMEM, "cannot encode");
-    ok = ok && fill_tensors(job, writer, buffer, state, f) && copy_side_files(job, writer, buffer, f);
+    ok = ok && resume_fill(job, writer, f) && fill_tensors(job, writer, buffer, state, f) && copy_side_files(job, writer, buffer, f);
+    fault ignored; /* where something has failed, this may, too */
+    if (job->journal != NULL && !journal_flush(job->journal, writer, true, ok ? f : &ignored))
+        ok = false;
     if (ok) {
         status = slm_writer_finish(writer, &error);
         ok = status == SLM_OK || fault_slm(f, status, &error, "cannot finish the file");

@@ -28,9 +28,11 @@ typedef struct encode_job {
     slm_layout *layout;
     size_t side_payload;
     slm_sink sink;
+    struct encode_journal *journal; /* NULL where the output is a stream */
     tensor_result *results;
     progress *progress;
     double seconds;     /* that filling took */
+    uint64_t resumed;   /* coded elements that were there before */
     char profiles[256]; /* of the coded tensors, for the metadata and the report */
 } encode_job;
 

@@ -111,7 +111,7 @@ void encode_print(const encode_job *job, FILE *stream, bool done) {
     fprintf(stream, ", %.3f bits an element with everything\n", bits(file, elements));
     if (done && job->plan.coded > 0)
         fprintf(stream, "time    %s, %s weights/s\n", human_duration(&h1, job->seconds),
-                human_short(&h2, (double)job->plan.coded_elements / (job->seconds > 1e-9 ? job->seconds : 1e-9)));
+                human_short(&h2, (double)(job->plan.coded_elements - job->resumed) / (job->seconds > 1e-9 ? job->seconds : 1e-9)));
 }
 
 /* ---- JSON ---- */

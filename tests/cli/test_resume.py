@@ -1,0 +1,315 @@
+"""Encodings that are cut off: no file under the final name, and --resume goes on to the bytes of a run that was not.
+
+By hand, 200 kills at random moments, and what a kill after half a minute loses:
+SLM=build/tools/slm SLM_KILLS=200 SLM_LONG=1 python3 tests/cli/test_resume.py Kills Loss
+"""
+
+import io
+import os
+import random
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tarfile
+import time
+import unittest
+
+import harness
+from harness import FAILURE, USAGE, Tensor, bf16, f32, read_file, weights, write_file, write_safetensors, write_shards
+
+sys.path.insert(0, os.path.join(harness.SOURCE, "conformance", "decoder"))
+from xxh3 import xxh3_64  # noqa: E402
+
+KILLS = int(os.environ.get("SLM_KILLS", "6"))
+PART, JOURNAL = ".slm-out.slm.part", ".slm-out.slm.journal"
+# A search that is quick, so that what is tested is what surrounds it: both codings, one scale a row and one a tensor, rotated and not.
+OPTIONS = ["-p", "trellis,K=6,k=3", "--profile-for", "*block*=block,C=4,P=2,K=7,W=7,step=1,E=2,B=3", "--include", "*w*"]
+
+
+class Cut(harness.Case):
+    def setUp(self):
+        super().setUp()
+        drawn = weights(1 << 14)
+        write_shards(self.path("model"), [
+            [Tensor("a.w", "F32", [256, 64], f32(drawn)), Tensor("raw", "U8", [100000]), Tensor("b.w", "BF16", [2, 8192], bf16(drawn))],
+            [Tensor("w.block", "F32", [128, 128], f32(drawn[::-1])), Tensor("c.w", "F32", [320, 50], f32(drawn[:16000]))],
+        ], {"config.json": b"{}"})
+        self.slm("encode", "-q", *OPTIONS, "-o", "reference.slm", "model", stderr="")
+        self.reference = read_file(self.path("reference.slm"))
+        self.others = self.files()
+
+    def start(self, *more, seconds="0", source="model", number=signal.SIGINT):
+        return subprocess.Popen([harness.SLM, "encode", "-q", *OPTIONS, *more, "-o", "out.slm", source], cwd=self.folder,
+                                stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                                env=self.environment(SLM_JOURNAL_SECONDS=seconds),
+                                preexec_fn=lambda: signal.signal(number, signal.SIG_DFL))
+
+    def lines(self):
+        """Whole lines of the journal so far."""
+        try:
+            return read_file(self.path(JOURNAL)).count(b"\n")
+        except FileNotFoundError:
+            return 0
+
+    def cut(self, *more, records=3, number=signal.SIGKILL, **options):
+        """An encoding that is ended once the journal has that many records; what it said."""
+        p = self.start(*more, number=signal.SIGINT if number == signal.SIGKILL else number, **options)
+        deadline = time.monotonic() + 120
+        while self.lines() <= records and p.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.001)
+        p.send_signal(number)
+        err = p.communicate()[1].decode()
+        self.assertEqual(p.returncode, -number, err)
+        self.assertFalse(os.path.exists(self.path("out.slm")))
+        return err
+
+    def resume(self, *more, source="model", stderr=r"resumed: [\d,]+ of 65,152 weights", **options):
+        self.slm("encode", *OPTIONS, "--resume", *more, "-o", "out.slm", source, stderr=stderr, **options)
+        self.assertEqual(read_file(self.path("out.slm")), self.reference)
+        os.remove(self.path("out.slm"))
+        self.assertEqual(self.files(), self.others)
+
+
+class Kills(Cut):
+    def test_random_moments(self):
+        """Killed at any moment and gone on with, to the same bytes; every third resumed run is killed as well."""
+        moments = random.Random(20261122)
+        begin = time.monotonic()
+        p = self.start()
+        err = p.communicate()[1].decode()
+        self.assertEqual((p.returncode, err), (0, ""))
+        whole = time.monotonic() - begin
+        os.remove(self.path("out.slm"))
+        killed = resumed = 0
+        while killed < KILLS:
+            p = self.start("--resume")
+            time.sleep(moments.uniform(0, whole))
+            p.kill()
+            err = p.communicate()[1].decode()
+            if p.returncode == 0:  # it was faster
+                self.assertEqual(read_file(self.path("out.slm")), self.reference)
+                os.remove(self.path("out.slm"))
+                continue
+            self.assertEqual(p.returncode, -signal.SIGKILL, err)
+            killed += 1
+            left = set(self.files()) - set(self.others)
+            self.assertLessEqual(left, {PART, JOURNAL})
+            if moments.random() < 1 / 3:
+                continue
+            r = self.slm("encode", *OPTIONS, "--resume", "-o", "out.slm", "model", env={"SLM_JOURNAL_SECONDS": "0.05"})
+            resumed += "resumed" in r.err
+            self.assertEqual(read_file(self.path("out.slm")), self.reference)
+            os.remove(self.path("out.slm"))
+            self.assertEqual(self.files(), self.others)
+        print("%d kills within %.2f s; %d runs went on from what was there" % (killed, whole, resumed), file=sys.stderr)
+
+
+class Loss(harness.Case):
+    @unittest.skipUnless(os.environ.get("SLM_LONG"), "a minute long: SLM_LONG=1")
+    def test_seconds_lost(self):
+        """With the usual interval, what a kill loses is what was done since the last record."""
+        write_safetensors(self.path("in.safetensors"), [Tensor("w", "F32", [8192, 1024], f32(weights(1 << 16) * 128))])
+        p = subprocess.Popen([harness.SLM, "encode", "-q", "-o", "out.slm", "in.safetensors"], cwd=self.folder)
+        begin = time.monotonic()
+        time.sleep(38)
+        self.assertIsNone(p.poll(), "the machine is too fast for this test")
+        p.kill()
+        p.wait()
+        last = os.stat(self.path(JOURNAL)).st_mtime
+        lost = time.time() - last
+        self.assertLess(lost, 30)
+        r = subprocess.Popen([harness.SLM, "encode", "--resume", "-o", "out.slm", "in.safetensors"], cwd=self.folder, stderr=subprocess.PIPE)
+        line = r.stderr.readline().decode()
+        r.kill()
+        r.communicate()
+        done = int(re.search(r"resumed: ([\d,]+) of", line).group(1).replace(",", ""))
+        print("killed after %.0f s: %.1f s lost, %d weights kept" % (time.monotonic() - begin, lost, done), file=sys.stderr)
+        self.assertGreater(done, 0)
+
+
+class Resuming(Cut):
+    def test_goes_on(self):
+        self.cut()
+        self.resume()
+        self.cut(records=1)
+        self.cut("--resume", records=5)
+        self.resume("-T", "3", "--verify")
+
+    def test_nothing_to_resume(self):
+        self.resume(stderr="nothing to resume")
+
+    def test_without_resume(self):
+        self.cut()
+        self.slm("encode", "-q", *OPTIONS, "-o", "out.slm", "model", stderr=r"warning: out\.slm: .*given up.*--resume")
+        self.assertEqual(read_file(self.path("out.slm")), self.reference)
+        self.assertEqual(self.files(), sorted(self.others + ["out.slm"]))
+
+    def test_signals(self):
+        """Interrupted without --resume nothing is left; with it the work is."""
+        self.assertEqual(self.cut(number=signal.SIGINT), "")
+        self.assertEqual(self.files(), self.others)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            before = self.lines()
+            p = subprocess.Popen([harness.SLM, "encode", *OPTIONS, "--resume", "-o", "out.slm", "model"], cwd=self.folder, stderr=subprocess.PIPE,
+                                 env=self.environment(SLM_JOURNAL_SECONDS="0"), preexec_fn=lambda: signal.signal(number, signal.SIG_DFL))
+            while self.lines() < before + 2 and p.poll() is None:
+                time.sleep(0.001)
+            p.send_signal(number)
+            err = p.communicate()[1].decode()
+            self.assertEqual(p.returncode, -number, err)
+            self.assertRegex(err, "slm: what is finished is kept; .*--resume")
+        self.resume()
+
+    def test_full_disk(self):
+        limit = len(self.reference) // 2
+        args = ["encode", *OPTIONS, "-o", "out.slm", "model"]
+        self.slm(*args, limit=limit, code=FAILURE, stderr="File too large|No space", env={"SLM_JOURNAL_SECONDS": "0"})
+        self.assertEqual(self.files(), self.others)
+        self.slm(*args, "--resume", limit=limit, code=FAILURE, stderr="kept", env={"SLM_JOURNAL_SECONDS": "0"})
+        self.assertEqual(self.files(), sorted(self.others + [PART, JOURNAL]))
+        self.resume(stderr="resumed")
+
+    def test_two_at_once(self):
+        p = self.start("-T", "1")
+        while self.lines() < 2 and p.poll() is None:
+            time.sleep(0.001)
+        for more in ([], ["--resume"]):
+            r = self.slm("encode", *OPTIONS, *more, "-o", "out.slm", "model", code=USAGE, stderr="another slm encode is writing it|exists already")
+        err = p.communicate()[1].decode()
+        self.assertEqual(p.returncode, 0, err + r.err)
+        self.assertEqual(read_file(self.path("out.slm")), self.reference)
+        self.assertEqual(self.files(), sorted(self.others + ["out.slm"]))
+
+    def test_usage(self):
+        self.slm("encode", "--resume", "-o", "-", "model", code=USAGE, stderr="--resume needs a file")
+        self.slm("encode", "--resume", "--dry-run", "-o", "out.slm", "model", code=USAGE, stderr="--resume needs a file")
+        for text in ("x", "-1", "4000", "nan"):
+            self.slm("encode", "-o", "out.slm", "model", code=USAGE, stderr="SLM_JOURNAL_SECONDS", env={"SLM_JOURNAL_SECONDS": text})
+        self.assertEqual(self.files(), self.others)
+
+    def test_archive_and_stream(self):
+        with tarfile.open(self.path("model.tar"), "w") as tar:
+            tar.add(self.path("model"), "model")
+        self.others = self.files()
+        self.cut(source="model.tar")
+        self.resume(source="model.tar")
+        self.cut(source="model.tar")
+        self.resume(source="-", stdin=read_file(self.path("model.tar")))
+
+    def test_inside_the_model(self):
+        """What an encoding into the model's own folder leaves is no side file of the next one."""
+        expected = self.reference
+        self.slm("encode", "-q", *OPTIONS, "-o", "model/out.slm", "model")
+        self.assertEqual(read_file(self.path("model", "out.slm")), expected)
+        os.remove(self.path("model", "out.slm"))
+        self.cut()
+        for name in (PART, JOURNAL):
+            shutil.move(self.path(name), self.path("model", name))
+        self.slm("encode", *OPTIONS, "--resume", "-o", "model/out.slm", "model", stderr="resumed")
+        self.assertEqual(read_file(self.path("model", "out.slm")), expected)
+
+
+class Refusals(Cut):
+    def setUp(self):
+        super().setUp()
+        self.cut()
+        self.left = self.files()
+
+    def refused(self, stderr, *more, source="model"):
+        before = {name: read_file(self.path(name)) for name in (PART, JOURNAL)}
+        self.slm("encode", *OPTIONS, "--resume", *more, "-o", "out.slm", source, code=USAGE, stderr="out.slm: cannot resume: .*(%s)" % stderr)
+        self.assertEqual(self.files(), self.left)
+        for name, data in before.items():
+            self.assertEqual(read_file(self.path(name)), data)
+
+    def test_other_options(self):
+        self.refused(r'--profile was "trellis,.*" and is "slm-4" now', "-p", "slm-4")
+        self.refused("--scale", "--scale", "tensor")
+        self.refused("--rotation", "--rotation", "none")
+        self.refused("--exclude", "--exclude", "x")
+        self.refused("--include", "--include", "x")
+        self.refused("--profile-for", "--profile-for", "x=slm-4")
+        self.refused("side files", "--no-side-files")
+        self.resume()
+
+    def test_other_input(self):
+        shard = self.path("model", "model-00001-of-00002.safetensors")
+        data = bytearray(read_file(shard))
+        good = bytes(data)
+        at = data.index(b'"pt"') + 2  # metadata
+        data[at] ^= 1
+        write_file(shard, data)
+        self.refused(r"header of the input's file 'model-00001-of-00002\.safetensors'")
+        data[at] ^= 1
+        data[-1] ^= 1  # of a coded tensor
+        write_file(shard, data)
+        self.refused(r"weights in the input's file 'model-00001-of-00002\.safetensors'")
+        write_file(shard, good)
+        write_file(self.path("model", "config.json"), b"[]")
+        self.refused("side files")
+        write_file(self.path("model", "config.json"), b"{}")
+        os.utime(shard)  # another date is no other input
+        self.resume()
+
+    def test_other_program(self):
+        lines = read_file(self.path(JOURNAL)).split(b"\n")
+        first = lines[0][:-18].replace(b'"slm 1.', b'"slm 0.')
+        lines[0] = first + b" #%016x" % xxh3_64(first)
+        write_file(self.path(JOURNAL), b"\n".join(lines))
+        self.refused(r"begun by slm 0\.\S+, and this is slm 1\.")
+
+
+class Damage(Cut):
+    """Whatever part and journal have become, the file is the right one."""
+
+    def setUp(self):
+        super().setUp()
+        self.cut(records=6)
+        self.saved = {name: read_file(self.path(name)) for name in (PART, JOURNAL)}
+
+    def damaged(self, name, data, **more):
+        for other, saved in self.saved.items():
+            write_file(self.path(other), data if other == name else saved)
+        self.resume(**more)
+
+    def test_journal(self):
+        journal, moments = self.saved[JOURNAL], random.Random(7)
+        ends = [i + 1 for i, byte in enumerate(journal) if byte == 10]
+        for size in [0, 1, ends[0] - 1, ends[0], ends[0] + 1, ends[1], ends[2] - 1, ends[2] + 40]:
+            with self.subTest(cut=size):
+                self.damaged(JOURNAL, journal[:size], stderr=None)
+        for _ in range(4):
+            data = bytearray(journal)
+            at = moments.randrange(len(data))
+            data[at] ^= 1 << moments.randrange(8)
+            with self.subTest(flipped=at):
+                self.damaged(JOURNAL, bytes(data), stderr=None)
+        lines = journal.split(b"\n")
+        self.damaged(JOURNAL, b"\n".join([lines[0]] + lines[2:]), stderr="warning: .*records do not fit")  # one missing
+        self.damaged(JOURNAL, b"\n".join([lines[0]] + lines[1:3] * 2 + lines[3:]), stderr="warning: .*records do not fit")  # twice
+        self.damaged(JOURNAL, b"\n".join([lines[0], b""]), stderr=None)
+        for field, value in ((1, b"ffffffffffffffff"), (1, b"1"), (4, b"0"), (5, b"ffffffffffffffff"), (6, b"ffffffffffffffff"), (8, b"0")):
+            words = lines[1][:-18].split(b" ")
+            words[field] = value
+            text = b" ".join(words)
+            forged = [lines[0], text + b" #%016x" % xxh3_64(text), b""]
+            with self.subTest(field=field, value=value):
+                for other, saved in self.saved.items():
+                    write_file(self.path(other), b"\n".join(forged) if other == JOURNAL else saved)
+                r = self.slm("encode", *OPTIONS, "--resume", "-o", "out.slm", "model", code=(0, USAGE))  # a forged state can be refused
+                if r.code == 0:
+                    self.assertEqual(read_file(self.path("out.slm")), self.reference)
+                    os.remove(self.path("out.slm"))
+
+    def test_part(self):
+        part = self.saved[PART]
+        self.damaged(PART, bytes(len(part)), stderr="warning: .*records do not fit")
+        self.damaged(PART, b"", stderr="warning: .*records do not fit")
+        self.damaged(PART, part[:len(part) // 2], stderr=None)
+        self.damaged(PART, part + bytes(1 << 20), stderr="resumed")
+
+
+if __name__ == "__main__":
+    harness.main()
