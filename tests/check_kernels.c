@@ -175,6 +175,39 @@ static void check_paper4(const char *kernel, uint64_t *random) {
     }
 }
 
+/* Many runs at once, each with its scale, so large that kernels may store past the caches. */
+static void check_runs(const char *kernel, uint64_t *random) {
+    enum { RUN = 4096, RUNS = 300 };
+    static unsigned char codes[RUNS * 2056];
+    static uint16_t scales[RUNS];
+    const pages wanted = guarded((size_t)RUN * RUNS * 4), got = guarded((size_t)RUN * RUNS * 4);
+    const slm_profile *p;
+    for (size_t i = 0; (p = slm_profile_by_index(i)) != NULL; i++)
+        for (unsigned h = 0; h <= 7; h += 7) {
+            const slm_coding coding = {.profile = *p, .rotation = (uint8_t)h, .sign_seed = h == 0 ? 0 : 0x5eed, .run_length = RUN};
+            slm_decoder scalar, vector;
+            if (slm_decoder_init(&vector, &coding, kernel) != SLM_OK || slm_decoder_init(&scalar, &coding, "scalar") != SLM_OK)
+                continue;
+            const size_t bytes = (size_t)slm_profile_run_bytes(p, RUN);
+            for (size_t r = 0; r < RUNS; r++) {
+                random_codes(random, &coding, codes + r * bytes);
+                scales[r] = random_scale(random, &scalar);
+            }
+            for (size_t t = 0; t < 3; t++) {
+                const size_t size = slm_dtype_bits(dtypes[t]) / 8, all = size * RUN * RUNS;
+                unsigned char *const out = got.begin + got.size - all; /* a multiple of 64, as pages are */
+                memset(got.begin, 0x5a, got.size);
+                if (slm_decode_runs(&scalar, codes, scales, t != 0, RUNS, dtypes[t], wanted.begin) != SLM_OK ||
+                    slm_decode_runs(&vector, codes, scales, t != 0, RUNS, dtypes[t], out) != SLM_OK ||
+                    memcmp(wanted.begin, out, all) != 0 || (all < got.size && out[-1] != 0x5a))
+                    fault(kernel, &coding, "many runs: other bits than the scalar kernel's", scales[0], 0, RUN, dtypes[t]);
+                checked += RUN * RUNS;
+            }
+        }
+    munmap(wanted.begin, wanted.size);
+    munmap(got.begin, got.size);
+}
+
 /* In another floating-point environment the bits are the same. */
 static void check_environment(const char *kernel, uint64_t *random) {
 #ifdef __SSE2__
@@ -283,6 +316,8 @@ int main(int argc, char **argv) {
         check_named(slm_kernel_name(i), &random);
         check_random(slm_kernel_name(i), &random);
         check_environment(slm_kernel_name(i), &random);
+        if (i > 0)
+            check_runs(slm_kernel_name(i), &random);
         if (checked > 0)
             printf("%s: %lu weights as the scalar kernel's\n", slm_kernel_name(i), checked);
         else

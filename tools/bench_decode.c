@@ -59,7 +59,7 @@ static int measure(const buffers *b, const slm_coding *coding, const char *kerne
     const bool slow = strcmp(kernel, "scalar") == 0;
     const unsigned pairs = b->options->quick ? 1 : slow ? 3 : large ? 11 : PAIRS_MAX, calls = b->options->quick || large || slow ? 1 : 40;
     const uint64_t part = slow && large ? (runs + 15) / 16 : runs; /* the scalar kernel costs the same anywhere */
-    const uint64_t run_bytes = slm_profile_run_bytes(p, RUN);
+    const uint16_t scale = 0x3c00;
     double copy[PAIRS_MAX], decode[PAIRS_MAX], ratio[PAIRS_MAX];
     for (unsigned i = 0; i < pairs + 1; i++) { /* the first pair is not counted */
         const unsigned n = i == 0 ? 0 : i - 1;
@@ -71,12 +71,10 @@ static int measure(const buffers *b, const slm_coding *coding, const char *kerne
         copy[n] = (bench_cpu_seconds() - start) / calls;
         start = bench_cpu_seconds();
         for (unsigned c = 0; c < calls; c++)
-            for (uint64_t r = 0; r < part; r++)
-                if (slm_decode_run(&decoder, codes + r * run_bytes, 0x3c00, 0, RUN, dtype, b->target + (size_t)r * RUN * element) !=
-                    SLM_OK) {
-                    message_error("bench: decoding failed");
-                    return EXIT_CODE_FAILURE;
-                }
+            if (slm_decode_runs(&decoder, codes, &scale, 0, part, dtype, b->target) != SLM_OK) {
+                message_error("bench: decoding failed");
+                return EXIT_CODE_FAILURE;
+            }
         decode[n] = (bench_cpu_seconds() - start) / calls * ((double)runs / (double)part);
         ratio[n] = copy[n] / decode[n];
     }

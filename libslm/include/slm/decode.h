@@ -73,6 +73,11 @@ SLM_API slm_status slm_decoder_check_scale(const slm_decoder *decoder, uint16_t 
 SLM_API slm_status slm_decode_run(const slm_decoder *decoder, const void *codes, uint16_t scale, uint64_t first, uint64_t count,
                                   slm_dtype dtype, void *target);
 
+/* Decodes `runs` whole runs that lie one after the other, each in its slm_profile_run_bytes(), to run_length elements each. Run r's
+ * scale is scales[r * scale_step]; a step of 0 gives all of them the first. Errors as above, at the first run that has one. */
+SLM_API slm_status slm_decode_runs(const slm_decoder *decoder, const void *codes, const uint16_t *scales, size_t scale_step, uint64_t runs,
+                                   slm_dtype dtype, void *target);
+
 /* The same weights as exact integers: T, or (D*H*T) where the coding is rotated, before scale and norm. For tests and hardware. */
 SLM_API slm_status slm_decode_integers(const slm_decoder *decoder, const void *codes, uint64_t first, uint64_t count, int64_t *target);
 

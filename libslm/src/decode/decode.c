@@ -13,6 +13,7 @@ static const slm_kernel *const kernels[] = {
 #if SLM_HAVE_X86
     &slm_kernel_avx2_block,
     &slm_kernel_avx2_trellis,
+    &slm_kernel_avx512_trellis,
 #endif
 };
 #define KERNELS (sizeof kernels / sizeof kernels[0])
@@ -134,16 +135,54 @@ static slm_status check_padding(const decoder_state *state, const uint8_t *codes
     return end == state->coding.run_length && !padding_is_zero(state, codes) ? SLM_E_RECORD : SLM_OK;
 }
 
+/* From here on output goes past the caches where a kernel can: more than a second-level cache holds. */
+#define STREAM_BYTES (UINT64_C(4) << 20)
+
+static bool streams(uint64_t elements, slm_dtype dtype) { return elements >= STREAM_BYTES * 8 / slm_dtype_bits(dtype); }
+
+/* Waits for stores that went past the caches, so that whoever is told of the weights sees them. */
+static void finish(bool stream) {
+#if SLM_HAVE_X86
+    if (stream)
+        __builtin_ia32_sfence();
+#else
+    (void)stream;
+#endif
+}
+
+static slm_status decode_range(const decoder_state *state, const uint8_t *codes, uint16_t scale, uint64_t first, uint64_t count,
+                               slm_dtype dtype, bool stream, void *target) {
+    slm_status status = check_scale(state, scale);
+    if (status != SLM_OK || count == 0)
+        return status;
+    status = state->kernel->decode(state, codes, scale, first, count, dtype, stream, target);
+    return status != SLM_OK ? status : check_padding(state, codes, first + count);
+}
+
 slm_status slm_decode_run(const slm_decoder *decoder, const void *codes, uint16_t scale, uint64_t first, uint64_t count, slm_dtype dtype,
                           void *target) {
     const decoder_state *state = state_of(decoder);
     if (!in_run(state, first, count) || !slm_dtype_is_codable(dtype))
         return SLM_E_ARGUMENT;
-    slm_status status = check_scale(state, scale);
-    if (status != SLM_OK || count == 0)
-        return status;
-    status = state->kernel->decode(state, codes, scale, first, count, dtype, target);
-    return status != SLM_OK ? status : check_padding(state, codes, first + count);
+    const bool stream = streams(count, dtype);
+    slm_status status = decode_range(state, codes, scale, first, count, dtype, stream, target);
+    finish(stream);
+    return status;
+}
+
+slm_status slm_decode_runs(const slm_decoder *decoder, const void *codes, const uint16_t *scales, size_t scale_step, uint64_t runs,
+                           slm_dtype dtype, void *target) {
+    const decoder_state *state = state_of(decoder);
+    const uint64_t length = state->coding.run_length;
+    if (!slm_dtype_is_codable(dtype) || runs > UINT64_MAX / 8 / length)
+        return SLM_E_ARGUMENT;
+    const bool stream = streams(runs * length, dtype);
+    slm_status status = SLM_OK;
+    for (uint64_t r = 0; r < runs && status == SLM_OK; r++)
+        status = decode_range(state, (const uint8_t *)codes + r * state->run_bytes, scales[r * scale_step], 0, length, dtype, stream,
+                              (uint8_t *)target + r * length * (slm_dtype_bits(dtype) / 8));
+    finish(stream);
+    return status;
 }
 
 slm_status slm_decode_integers(const slm_decoder *decoder, const void *codes, uint64_t first, uint64_t count, int64_t *target) {

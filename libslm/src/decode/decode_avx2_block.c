@@ -135,7 +135,8 @@ AVX2_INLINE slm_status decode_as(slm_dtype dtype, const uint8_t *records, unsign
 }
 
 static slm_status decode(const decoder_state *state, const uint8_t *codes, uint16_t scale, uint64_t first, uint64_t count, slm_dtype dtype,
-                         void *target) {
+                         bool stream, void *target) {
+    (void)stream;
     /* Below 2^-100 a weight may be subnormal in bfloat16, where the cut above is in the wrong place; above 2^100 it may exceed
      * binary32, and an infinity with its last bit set is none. */
     if (scale < (127 - 100) << 7 || scale > (127 + 100) << 7 || !avx2_environment_is_default())

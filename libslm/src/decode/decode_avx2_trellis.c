@@ -270,7 +270,8 @@ static void fill_any(const decoder_state *state, const uint8_t *codes, uint64_t 
 }
 
 static slm_status decode(const decoder_state *state, const uint8_t *codes, uint16_t scale, uint64_t first, uint64_t count, slm_dtype dtype,
-                         void *target) {
+                         bool stream, void *target) {
+    (void)stream;
     const uint32_t bits = (uint32_t)scale << 16;
     float factor;
     memcpy(&factor, &bits, sizeof factor);

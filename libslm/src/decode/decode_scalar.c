@@ -169,4 +169,10 @@ static bool any_coding(const slm_coding *coding) {
     return true;
 }
 
-const slm_kernel slm_kernel_scalar = {"scalar", SLM_LEVEL_SCALAR, slm_cpu_any, any_coding, NULL, slm_scalar_decode};
+static slm_status decode(const decoder_state *state, const uint8_t *codes, uint16_t scale, uint64_t first, uint64_t count, slm_dtype dtype,
+                         bool stream, void *target) {
+    (void)stream;
+    return slm_scalar_decode(state, codes, scale, first, count, dtype, target);
+}
+
+const slm_kernel slm_kernel_scalar = {"scalar", SLM_LEVEL_SCALAR, slm_cpu_any, any_coding, NULL, decode};

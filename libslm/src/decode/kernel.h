@@ -46,9 +46,9 @@ struct slm_kernel {
     bool (*supports)(const slm_coding *coding); /* for a coding that was checked */
     void (*prepare)(decoder_state *state);      /* fills state->store; may be NULL */
     /* Weights [first, first + count) of a run. Range, scale and dtype were checked; count > 0. Seeds 0 are the kernel's to find,
-     * padding is not. */
+     * padding is not. `stream`: the output is large and may go past the caches; the caller waits for such stores. */
     slm_status (*decode)(const decoder_state *state, const uint8_t *codes, uint16_t scale, uint64_t first, uint64_t count, slm_dtype dtype,
-                         void *target);
+                         bool stream, void *target);
 };
 
 slm_status slm_scalar_decode(const decoder_state *state, const uint8_t *codes, uint16_t scale, uint64_t first, uint64_t count,
@@ -57,13 +57,15 @@ slm_status slm_scalar_integers(const decoder_state *state, const uint8_t *codes,
 
 /* cpu.c */
 bool slm_cpu_any(void);
-bool slm_cpu_avx2(void);   /* with F16C, FMA and BMI2 */
-bool slm_cpu_avx512(void); /* F, BW, DQ and VL, with all of AVX2 */
+bool slm_cpu_avx2(void);         /* with F16C, FMA and BMI2 */
+bool slm_cpu_avx512(void);       /* F, BW, DQ and VL, with all of AVX2 */
+bool slm_cpu_avx512_bytes(void); /* that, and VBMI, VNNI and GFNI */
 
 extern const slm_kernel slm_kernel_scalar;
 #if SLM_HAVE_X86
 extern const slm_kernel slm_kernel_avx2_block;
 extern const slm_kernel slm_kernel_avx2_trellis;
+extern const slm_kernel slm_kernel_avx512_trellis;
 #endif
 
 #endif
