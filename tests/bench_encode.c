@@ -1,11 +1,15 @@
 /* Benchmark of encoding: weights a second by profile and search, one thread and two, and the error on N(0, 1) and on real weights.
  *
- *   bench_encode [--quality] [profile ...]      --quality: a million weights of N(0, 1), all errors beside what they must reach
+ *   bench_encode [--quality] [--candidates=N] [profile ...]
+ *
+ * --quality: a million weights of N(0, 1), all errors beside what they must reach; --candidates: scales tried in full.
  */
 #include <time.h>
 
 #include "slm/slm.h"
 #include "weights_fixture.h"
+
+static unsigned candidates = 1;
 
 static double now(void) {
     struct timespec t;
@@ -29,7 +33,8 @@ static bool encode(const slm_profile *profile, slm_search search, unsigned threa
     slm_coding coding = {*profile, 0, 0, trellis ? row : count};
     coding.rotation = (uint8_t)slm_recommended_rotation(profile, coding.run_length);
     coding.sign_seed = coding.rotation != 0 ? SLM_DEFAULT_SIGN_SEED : 0;
-    const slm_encoder_options options = {.struct_size = sizeof options, .search = search, .scale_per_run = trellis, .threads = threads};
+    const slm_encoder_options options = {
+        .struct_size = sizeof options, .search = search, .scale_per_run = trellis, .threads = threads, .scale_candidates = candidates};
     slm_encoder *encoder;
     slm_encode_report report = {0, 0, 0, 0, 0};
     const uint64_t runs = count / coding.run_length;
@@ -104,6 +109,9 @@ int main(int argc, char **argv) {
     bool quality = false;
     for (int i = 1; i < argc; i++) {
         quality = quality || strcmp(argv[i], "--quality") == 0;
+        if (strncmp(argv[i], "--candidates=", 13) == 0) {
+            candidates = (unsigned)strtoul(argv[i] + 13, NULL, 10);
+        }
     }
     const size_t count = quality ? (size_t)1 << 20 : (size_t)24 * 4096;
     float *gaussian = malloc(count * sizeof *gaussian);

@@ -105,15 +105,18 @@ static void test_threads_and_kernels(void **context) {
     const struct {
         slm_coding coding;
         bool per_run;
+        unsigned candidates;
     } cases[] = {
-        {{wide, 0, 0, ELEMENTS}, false},     {{wide, 0, 0, ELEMENTS}, true}, /* a run of several pieces */
-        {{wide, 0, 0, ELEMENTS / 2}, true},  {{wide, 0, 0, 60}, true},       /* short last blocks */
-        {{wide, 0, 0, 60}, false},           {{wide, 0, 0, 5}, true},        /* runs shorter than a block */
-        {{wide, 8, 77, ELEMENTS}, false},    {{narrow, 0, 0, ELEMENTS}, false},
-        {{narrow, 0, 0, 1024}, true},        {{narrow, 6, 0x5EED, 1024}, true},
-        {{narrow, 6, 0x5EED, 10240}, false}, {{many, 0, 0, ELEMENTS}, false},
-        {{trellis, 0, 0, 96}, true},         {{trellis, 6, 0x5EED, 1024}, true},
-        {{trellis, 6, 0x5EED, 1024}, false}, {{half, 0, 0, 1536}, true},
+        {{wide, 0, 0, ELEMENTS}, false, 0},     {{wide, 0, 0, ELEMENTS}, true, 0}, /* a run of several pieces */
+        {{wide, 0, 0, ELEMENTS / 2}, true, 0},  {{wide, 0, 0, 60}, true, 0},       /* short last blocks */
+        {{wide, 0, 0, 60}, false, 0},           {{wide, 0, 0, 5}, true, 0},        /* runs shorter than a block */
+        {{wide, 8, 77, ELEMENTS}, false, 0},    {{narrow, 0, 0, ELEMENTS}, false, 0},
+        {{narrow, 0, 0, 1024}, true, 0},        {{narrow, 6, 0x5EED, 1024}, true, 0},
+        {{narrow, 6, 0x5EED, 10240}, false, 0}, {{many, 0, 0, ELEMENTS}, false, 0},
+        {{trellis, 0, 0, 96}, true, 0},         {{trellis, 6, 0x5EED, 1024}, true, 0},
+        {{trellis, 6, 0x5EED, 1024}, false, 0}, {{half, 0, 0, 1536}, true, 0},
+        {{wide, 0, 0, ELEMENTS}, true, 3},      {{narrow, 0, 0, 60}, true, 4}, /* several scales tried */
+        {{trellis, 0, 0, 96}, true, 5},         {{trellis, 6, 0x5EED, 1024}, false, 2},
     };
     uint64_t state = 1;
     float *weights = malloc(ELEMENTS * sizeof *weights);
@@ -125,7 +128,7 @@ static void test_threads_and_kernels(void **context) {
         encoded first;
         const slm_coding *coding = &cases[c].coding;
         assert_int_equal(slm_coding_check(coding, NULL), SLM_OK);
-        slm_encoder_options options = {.scale_per_run = cases[c].per_run, .threads = 1};
+        slm_encoder_options options = {.scale_per_run = cases[c].per_run, .threads = 1, .scale_candidates = cases[c].candidates};
         assert_int_equal(encode(coding, options, weights, ELEMENTS, &first), SLM_OK);
         assert_decodes(coding, &first, weights, ELEMENTS);
         static const unsigned threads[] = {2, 3, 8};

@@ -12,11 +12,14 @@
 #include "profile_text.h"
 #include "report.h"
 
+#define SCALE_CANDIDATES_MAX 64 /* of slm_encoder_options */
+
 enum {
     OPTION_PROFILE_FOR = OPTION_OWN,
     OPTION_INCLUDE,
     OPTION_EXCLUDE,
     OPTION_SCALE,
+    OPTION_SCALE_CANDIDATES,
     OPTION_SEARCH,
     OPTION_ROTATION,
     OPTION_DRY_RUN,
@@ -42,6 +45,9 @@ static const option_spec options[] = {
     {OPTION_EXCLUDE, "exclude", "GLOB", "leave tensors whose names match GLOB raw, before all else; may be given again"},
     {OPTION_SCALE, "scale", "tensor|row",
      "one scale for a tensor or one for a row; the default is row, but tensor for block coding with norm=1, as in the paper"},
+    {OPTION_SCALE_CANDIDATES, "scale-candidates", "N",
+     "try N scales (1 to 64) around the one the rule gives, each with the full search, and keep the one of least error; takes N times as "
+     "long. 1, the default, is the rule's alone"},
     {OPTION_SEARCH, "search", "exact|paper",
      "exact (the default): the least squared error there is; paper: the paper's heuristic, block coding only"},
     {OPTION_ROTATION, "rotation", "auto|none|4..10",
@@ -114,6 +120,14 @@ static int set_rotation(plan_rules *rules, const char *text) {
     return EXIT_CODE_OK;
 }
 
+static int set_candidates(plan_rules *rules, const char *text) {
+    uint64_t value;
+    if (!argument_uint(&command_encode, "--scale-candidates", text, 1, SCALE_CANDIDATES_MAX, &value))
+        return EXIT_CODE_USAGE;
+    rules->scale_candidates = (unsigned)value;
+    return EXIT_CODE_OK;
+}
+
 /* The index of `text` among two words, or -1 after a message. */
 static int one_of(const char *option, const char *text, const char *first, const char *second) {
     if (strcmp(text, first) == 0)
@@ -144,6 +158,7 @@ static int take_option(encode_command *c, int code, const char *argument) {
             return EXIT_CODE_USAGE;
         rules->scale = word == 0 ? PLAN_SCALE_TENSOR : PLAN_SCALE_ROW;
         break;
+    case OPTION_SCALE_CANDIDATES: return set_candidates(rules, argument);
     case OPTION_SEARCH:
         if ((word = one_of("--search", argument, "exact", "paper")) < 0)
             return EXIT_CODE_USAGE;
@@ -305,8 +320,9 @@ static int parse_and_encode(encode_command *c, int argc, char **argv) {
 }
 
 static int run(int argc, char **argv) {
-    encode_command c = {.output = {.stream = -1},
-                        .job = {.rules = {.rotation = PLAN_ROTATION_AUTO, .profile = *slm_profile_by_name("slm-4")}}};
+    encode_command c = {
+        .output = {.stream = -1},
+        .job = {.rules = {.rotation = PLAN_ROTATION_AUTO, .scale_candidates = 1, .profile = *slm_profile_by_name("slm-4")}}};
     c.job.threads = processors_available();
     int code = parse_and_encode(&c, argc, argv);
     release(&c);

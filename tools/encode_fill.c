@@ -62,6 +62,7 @@ static bool get_encoder(const encode_job *job, encoder_set *set, const plan_tens
     slm_encoder_options options = {.struct_size = sizeof options,
                                    .search = job->rules.search,
                                    .scale_per_run = entry->scale_per_run,
+                                   .scale_candidates = job->rules.scale_candidates,
                                    .threads = job->threads,
                                    .kernel = kernel_wanted()};
     slm_error error = {0};

@@ -29,6 +29,7 @@ static json_t *options_of(const plan_rules *rules) {
     report_set(options, "--include", globs(rules->include, rules->include_count));
     report_set(options, "--exclude", globs(rules->exclude, rules->exclude_count));
     report_set(options, "--scale", json_string(scales[rules->scale]));
+    report_set(options, "--scale-candidates", json_integer(rules->scale_candidates));
     report_set(options, "--search", json_string(rules->search == SLM_SEARCH_PAPER ? "paper" : "exact"));
     report_set(options, "--rotation", json_integer(rules->rotation));
     return options;
@@ -91,7 +92,7 @@ static bool complete(const json_t *identity) {
     for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
         all = all && json_object_get(identity, keys[i]) != NULL;
     const json_t *options = json_object_get(identity, "options");
-    return all && json_object_size(options) == 7;
+    return all && json_object_size(options) == 8;
 }
 
 json_t *identity_make(const encode_job *job, fault *f) {

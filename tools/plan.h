@@ -26,6 +26,7 @@ typedef struct plan_rules {
     plan_scale scale;
     int rotation; /* PLAN_ROTATION_AUTO, 0, or 4..10 */
     slm_search search;
+    unsigned scale_candidates; /* tried in full for each scale; 1: the rule's alone */
 } plan_rules;
 
 typedef struct plan_tensor {

@@ -88,11 +88,12 @@ static void expand(const slm_profile *profile, uint64_t record, unsigned count, 
     }
 }
 
-/* Adds what `integers` lose against the weights. */
+/* What `integers` lose against the weights. */
 static void account(const slm_coding *coding, const float *weights, int64_t *integers, uint64_t count, uint64_t column, uint16_t scale,
                     search_stats *stats) {
     const double divisor = divisor_of(&coding->profile);
     const double step = bfloat_value(scale);
+    *stats = (search_stats){0};
     if (coding->rotation != 0) {
         uint32_t state = rotation_register(coding->sign_seed, column);
         for (uint64_t first = 0; first < count; first += UINT64_C(1) << coding->rotation) {
@@ -127,21 +128,21 @@ static size_t make_targets(const slm_profile *profile, encode_worker *worker, pi
     return (size_t)(shape.segments * (short_last ? rest != 0 : whole / profile->C));
 }
 
-void block_piece_encode(const slm_encoder *encoder, encode_worker *worker, piece_shape shape, uint64_t column, search_stats *stats) {
+void block_piece_encode(const slm_encoder *encoder, encode_worker *worker, piece_shape shape, uint64_t column) {
     const slm_profile *profile = &encoder->coding.profile;
     const unsigned record_bits = slm_profile_record_bits(profile);
     const unsigned rest = (unsigned)(shape.length % profile->C);
     const uint64_t whole = shape.length / profile->C;
     const uint64_t code_bytes = encode_code_bytes(encoder, shape.length);
-    *stats = (search_stats){0};
+    uint64_t examined = 0;
     const size_t blocks = make_targets(profile, worker, shape, false);
     if (blocks > 0) {
-        stats->examined += block_search_run(encoder->blocks, worker->block, worker->targets, blocks, worker->records, NULL);
+        examined += block_search_run(encoder->blocks, worker->block, worker->targets, blocks, worker->records, NULL);
     }
     const uint64_t *last_records = worker->records + blocks;
     if (rest != 0) {
         const size_t short_blocks = make_targets(profile, worker, shape, true);
-        stats->examined +=
+        examined +=
             block_search_run(encoder->short_last, worker->block_short, worker->targets, short_blocks, worker->records + blocks, NULL);
     }
     memset(worker->codes, 0, (size_t)(shape.segments * code_bytes));
@@ -157,7 +158,8 @@ void block_piece_encode(const slm_encoder *encoder, encode_worker *worker, piece
             put_bits(codes, whole * record_bits, record_bits, last_records[s]);
             expand(profile, last_records[s], rest, integers + whole * profile->C);
         }
-        account(&encoder->coding, worker->weights + s * shape.length, integers, shape.length, column, worker->scales[s], stats);
+        account(&encoder->coding, worker->weights + s * shape.length, integers, shape.length, column, worker->scales[s], &worker->stats[s]);
+        worker->stats[s].blocks = whole + (rest != 0);
     }
-    stats->blocks = shape.segments * (whole + (rest != 0));
+    worker->stats[0].examined = examined; /* of all segments: the search knows no borders */
 }

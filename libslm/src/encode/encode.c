@@ -50,6 +50,9 @@ slm_status slm_encoder_create(slm_encoder **encoder, const slm_coding *coding, c
     if (chosen.search != SLM_SEARCH_EXACT && chosen.search != SLM_SEARCH_PAPER) {
         return slmi_fail_call(error, SLM_E_ARGUMENT, "unknown search %d", (int)chosen.search);
     }
+    if (chosen.scale_candidates > SCALE_CANDIDATES_MAX) {
+        return slmi_fail_call(error, SLM_E_ARGUMENT, "more than %u scales to try", SCALE_CANDIDATES_MAX);
+    }
     if (coding->profile.coding == SLM_CODING_TRELLIS && chosen.search == SLM_SEARCH_PAPER) {
         return slmi_fail_call(error, SLM_E_ARGUMENT, "the paper's search is for block coding, not for trellis coding");
     }
@@ -62,6 +65,7 @@ slm_status slm_encoder_create(slm_encoder **encoder, const slm_coding *coding, c
     made->coding = *coding;
     made->search = chosen.search;
     made->scale_per_run = chosen.scale_per_run;
+    made->candidates = chosen.scale_candidates > 1 ? chosen.scale_candidates : 1;
     made->threads = chosen.threads;
     status = SLM_E_ARGUMENT;
     if (chosen.kernel == NULL || strlen(chosen.kernel) < sizeof made->kernel) {

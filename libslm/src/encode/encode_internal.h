@@ -5,6 +5,7 @@
 #include <float.h>
 
 #include "block_search.h"
+#include "scale_candidates.h"
 #include "search_stats.h"
 #include "slm/encode.h"
 #include "trellis_search.h"
@@ -14,6 +15,7 @@ struct slm_encoder {
     slm_coding coding;
     slm_search search;
     bool scale_per_run;
+    unsigned candidates; /* scales tried in full; 1: the rule's alone */
     unsigned threads;
     char kernel[16];          /* as asked for; "" for the fastest */
     block_search *blocks;     /* block coding: whole blocks */
@@ -43,6 +45,12 @@ typedef struct encode_worker {
     int64_t *integers; /* block coding: a segment's */
     uint16_t *scales;  /* a piece's, one a segment */
     uint8_t *codes;
+    search_stats *stats; /* of each segment */
+    /* Where several scales are tried: */
+    uint16_t *candidates; /* of each segment, encoder->candidates places */
+    uint8_t *best_codes;
+    search_stats *best_stats;
+    uint16_t *best_scales;
     block_scratch *block;
     block_scratch *block_short;
     trellis_scratch *trellis;
@@ -56,11 +64,22 @@ uint64_t encode_code_bytes(const slm_encoder *encoder, uint64_t length);
 slm_status encode_worker_create(encode_worker *worker, const slm_encoder *encoder, piece_shape largest);
 void encode_worker_free(encode_worker *worker);
 
+/* encode_piece.c. Adds to the statistics of weights [first, first + count) of a piece. `column`: that of the first one in its run. */
+void encode_piece_measure(const slm_encoder *encoder, encode_worker *worker, uint64_t first, uint64_t count, uint64_t column,
+                          weight_stats *stats);
+/* The rule's scale of segment s, whose statistics are given. */
+slm_status encode_piece_scale(const slm_encoder *encoder, encode_worker *worker, piece_shape shape, uint64_t s, const weight_stats *stats);
+/* Codes a piece that was measured, with worker->scales, to worker->codes and worker->stats. */
+slm_status encode_piece_search(const slm_encoder *encoder, encode_worker *worker, piece_shape shape, uint64_t column);
+/* The same with each of the candidates around every segment's scale: the least error stays, of several the smallest scale. */
+slm_status encode_piece_search_scales(const slm_encoder *encoder, encode_worker *worker, piece_shape shape, uint64_t column);
+
 /* block_piece.c. Prepares worker->rotated [first, first + count) from worker->weights and adds to the statistics of the rotated weights, in
  * their order. `column`: that of the first weight in its run, a multiple of the rotation's size. */
 void block_piece_measure(const slm_encoder *encoder, encode_worker *worker, uint64_t first, uint64_t count, uint64_t column,
                          weight_stats *stats);
-/* Codes a piece that was measured, with worker->scales; *stats is set. `column`: that of each segment's first weight in its run. */
-void block_piece_encode(const slm_encoder *encoder, encode_worker *worker, piece_shape shape, uint64_t column, search_stats *stats);
+/* Codes a piece that was measured, with worker->scales; sets worker->codes and worker->stats. `column`: that of each segment's first weight
+ * in its run. */
+void block_piece_encode(const slm_encoder *encoder, encode_worker *worker, piece_shape shape, uint64_t column);
 
 #endif

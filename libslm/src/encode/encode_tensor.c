@@ -1,7 +1,8 @@
 /* Encoding a tensor: pieces pulled by threads, results added in the pieces' order so that no figure depends on the threads.
  *
  * A group of runs shares a scale or has scales chosen run by run. Where the scale needs more than a piece (one for the tensor, or
- * runs longer than a piece), a first pass measures the group, the scale is chosen, and a second pass codes.
+ * runs longer than a piece), a first pass measures the group, the scale is chosen, and a last pass codes; where several scales are to be
+ * tried, each has a pass between them.
  */
 #include <math.h>
 #include <pthread.h>
@@ -15,7 +16,7 @@
 #define WINDOW 256 /* pieces that may be ahead of the first unfinished one */
 #define THREADS_MAX 1024
 
-typedef enum pass { PASS_MEASURE, PASS_CODE, PASS_SCALE_AND_CODE } pass;
+typedef enum pass { PASS_MEASURE, PASS_TRY, PASS_CODE, PASS_SCALE_AND_CODE } pass;
 
 typedef struct piece_result {
     bool done;
@@ -120,75 +121,34 @@ static slm_status read_weights(const slm_encode_io *io, uint64_t first, uint64_t
     return status;
 }
 
-static void measure(const slm_encoder *encoder, encode_worker *worker, uint64_t first, uint64_t count, uint64_t column,
-                    weight_stats *stats) {
-    if (encoder->trellis == NULL) {
-        block_piece_measure(encoder, worker, first, count, column, stats);
-        return;
-    }
-    for (uint64_t i = first; i < first + count; i++) {
-        const double magnitude = fabs((double)worker->weights[i]);
-        stats->squared_norm += magnitude * magnitude;
-        stats->maximum = magnitude > stats->maximum ? magnitude : stats->maximum;
-    }
-    stats->weights += count;
-}
-
-/* The scale of segment s of a piece in memory. */
-static slm_status scale_segment(const slm_encoder *encoder, encode_worker *worker, piece_shape shape, uint64_t s,
-                                const weight_stats *stats) {
-    const slm_profile *profile = &encoder->coding.profile;
-    const uint64_t first = s * shape.length;
-    if (encoder->trellis != NULL) {
-        return trellis_choose_scale(encoder->trellis, worker->trellis, &encoder->coding, stats, worker->weights + first, 1,
-                                    &worker->scales[s]);
-    }
-    const uint64_t blocks = shape.length / profile->C;
-    const size_t count = block_scale_sample(profile, blocks);
-    for (size_t i = 0; i < count; i++) {
-        memcpy(worker->sample + i * profile->C, worker->rotated + first + i * blocks / count * profile->C,
-               profile->C * sizeof *worker->sample);
-    }
-    worker->scales[s] = block_choose_scale(encoder->blocks, worker->block, &encoder->coding, stats, worker->sample, count, worker->targets,
-                                           worker->records);
-    return SLM_OK;
-}
-
 static slm_status code_piece(const encode_job *job, encode_worker *worker, const place *at, piece_result *result) {
     const slm_encoder *encoder = job->encoder;
     const slm_encode_io *io = job->io;
     const uint64_t run_bytes = encode_code_bytes(encoder, encoder->coding.run_length);
     const uint64_t piece_bytes = at->shape.segments * encode_code_bytes(encoder, at->shape.length);
+    const bool own_scales = job->pass == PASS_SCALE_AND_CODE;
     slm_status status = SLM_OK;
     for (uint64_t s = 0; s < at->shape.segments; s++) {
         weight_stats stats = {0, 0, 0};
-        measure(encoder, worker, s * at->shape.length, at->shape.length, at->column, &stats);
+        encode_piece_measure(encoder, worker, s * at->shape.length, at->shape.length, at->column, &stats);
         worker->scales[s] = job->scale;
-        if (job->pass == PASS_SCALE_AND_CODE) {
-            status = scale_segment(encoder, worker, at->shape, s, &stats);
+        if (own_scales) {
+            status = encode_piece_scale(encoder, worker, at->shape, s, &stats);
             if (status != SLM_OK) {
                 return status;
             }
         }
     }
-    if (job->pass == PASS_SCALE_AND_CODE) {
+    status = own_scales && encoder->candidates > 1 ? encode_piece_search_scales(encoder, worker, at->shape, at->column)
+                                                   : encode_piece_search(encoder, worker, at->shape, at->column);
+    for (uint64_t s = 0; status == SLM_OK && s < at->shape.segments; s++) {
+        search_stats_add(&result->search, &worker->stats[s]);
+    }
+    if (status == SLM_OK && own_scales) {
         status = io->write_scales(io->context, at->run, (size_t)at->shape.segments, worker->scales);
-        if (status != SLM_OK) {
-            return status;
-        }
     }
-    if (encoder->trellis == NULL) {
-        block_piece_encode(encoder, worker, at->shape, at->column, &result->search);
-    } else {
-        for (uint64_t s = 0; s < at->shape.segments; s++) {
-            search_stats one = {0, 0, 0, 0, 0};
-            status = trellis_encode_run(encoder->trellis, worker->trellis, &encoder->coding, worker->weights + s * at->shape.length,
-                                        worker->scales[s], worker->codes + s * run_bytes, &one);
-            if (status != SLM_OK) {
-                return status;
-            }
-            search_stats_add(&result->search, &one);
-        }
+    if (status != SLM_OK || job->pass == PASS_TRY) {
+        return status;
     }
     /* Whole blocks before the column lie in whole bytes. */
     const uint64_t offset = at->run * run_bytes + (at->column > 0 ? encode_code_bytes(encoder, at->column) : 0);
@@ -203,11 +163,12 @@ static slm_status do_piece(const encode_job *job, encode_worker *worker, uint64_
     if (status == SLM_OK) {
         if (job->pass == PASS_MEASURE) {
             for (uint64_t s = 0; s < at.shape.segments; s++) {
-                measure(job->encoder, worker, s * at.shape.length, at.shape.length, at.column, &result->weights);
+                encode_piece_measure(job->encoder, worker, s * at.shape.length, at.shape.length, at.column, &result->weights);
             }
         } else {
             status = code_piece(job, worker, &at, result);
-            if (status == SLM_OK && job->io->progress != NULL && job->io->progress(job->io->context, count) != 0) {
+            if (status == SLM_OK && job->io->progress != NULL &&
+                job->io->progress(job->io->context, job->pass == PASS_TRY ? 0 : count) != 0) {
                 status = SLM_E_CANCELLED;
             }
         }
@@ -247,7 +208,7 @@ static void *work(void *argument) {
                 search_stats_add(&start->totals->search, &first->search);
                 first->done = false;
             }
-            if (job->finished > before && job->pass != PASS_MEASURE && job->io->save != NULL) {
+            if (job->finished > before && job->pass >= PASS_CODE && job->io->save != NULL) {
                 const slm_encode_state state = state_of(job, job->finished, &start->totals->search);
                 const slm_status saved = job->io->save(job->io->context, &state);
                 if (saved != SLM_OK && job->status == SLM_OK) {
@@ -355,6 +316,30 @@ static slm_status choose_group_scale(encode_job *job, encode_worker *worker, con
     return status;
 }
 
+/* Codes the whole group with each candidate around job->scale, keeping nothing but the error. */
+static slm_status search_group_scales(encode_job *job, encode_worker *workers, unsigned threads, search_stats *spent) {
+    uint16_t candidates[SCALE_CANDIDATES_MAX];
+    const unsigned count = scale_candidates(&job->encoder->coding, job->scale, job->encoder->candidates, candidates);
+    job->scale = candidates[0];
+    double least = 0;
+    for (unsigned i = 0; count > 1 && i < count; i++) {
+        const uint16_t best = job->scale;
+        job_totals trial = {{0, 0, 0}, {0, 0, 0, 0, 0}};
+        job->scale = candidates[i];
+        const slm_status status = run_pass(job, PASS_TRY, 0, workers, threads, &trial);
+        if (status != SLM_OK) {
+            return status;
+        }
+        spent->examined += trial.search.examined;
+        if (i > 0 && !(trial.search.squared_error < least)) {
+            job->scale = best;
+        } else {
+            least = trial.search.squared_error;
+        }
+    }
+    return SLM_OK;
+}
+
 static void set_group(encode_job *job, uint64_t first_run, uint64_t runs) {
     job->first_run = first_run;
     job->runs = runs;
@@ -399,6 +384,9 @@ static slm_status encode_groups(encode_job *job, encode_worker *workers, unsigne
             status = run_pass(job, PASS_MEASURE, 0, workers, threads, totals);
             if (status == SLM_OK) {
                 status = choose_group_scale(job, &workers[0], &totals->weights);
+            }
+            if (status == SLM_OK && job->encoder->candidates > 1 && totals->weights.maximum > 0) {
+                status = search_group_scales(job, workers, threads, &totals->search);
             }
             if (status == SLM_OK) {
                 status = job->io->write_scales(job->io->context, per_run ? job->first_run : 0, 1, &job->scale);

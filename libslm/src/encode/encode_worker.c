@@ -42,7 +42,16 @@ slm_status encode_worker_create(encode_worker *worker, const slm_encoder *encode
     worker->weights = slmi_allocate(allocator, weights, sizeof *worker->weights);
     worker->scales = slmi_allocate(allocator, largest.segments, sizeof *worker->scales);
     worker->codes = slmi_allocate(allocator, largest.segments, (size_t)encode_code_bytes(encoder, largest.length));
-    int complete = worker->weights != NULL && worker->scales != NULL && worker->codes != NULL;
+    worker->stats = slmi_allocate(allocator, largest.segments, sizeof *worker->stats);
+    int complete = worker->weights != NULL && worker->scales != NULL && worker->codes != NULL && worker->stats != NULL;
+    if (encoder->candidates > 1) {
+        worker->candidates = slmi_allocate(allocator, largest.segments * encoder->candidates, sizeof *worker->candidates);
+        worker->best_codes = slmi_allocate(allocator, largest.segments, (size_t)encode_code_bytes(encoder, largest.length));
+        worker->best_stats = slmi_allocate(allocator, largest.segments, sizeof *worker->best_stats);
+        worker->best_scales = slmi_allocate(allocator, largest.segments, sizeof *worker->best_scales);
+        complete = complete && worker->candidates != NULL && worker->best_codes != NULL && worker->best_stats != NULL &&
+                   worker->best_scales != NULL;
+    }
     if (encoder->trellis != NULL) {
         status = trellis_scratch_create(&worker->trellis, encoder->trellis, &encoder->coding, allocator);
     } else {
@@ -83,5 +92,10 @@ void encode_worker_free(encode_worker *worker) {
     slmi_free(allocator, worker->records);
     slmi_free(allocator, worker->scales);
     slmi_free(allocator, worker->codes);
+    slmi_free(allocator, worker->stats);
+    slmi_free(allocator, worker->candidates);
+    slmi_free(allocator, worker->best_codes);
+    slmi_free(allocator, worker->best_stats);
+    slmi_free(allocator, worker->best_scales);
     *worker = (encode_worker){.allocator = worker->allocator};
 }
