@@ -13,6 +13,7 @@ static const slm_kernel *const kernels[] = {
 #if SLM_HAVE_X86
     &slm_kernel_avx2_block,
     &slm_kernel_avx2_trellis,
+    &slm_kernel_avx512_block,
     &slm_kernel_avx512_trellis,
 #endif
 };

@@ -65,6 +65,7 @@ extern const slm_kernel slm_kernel_scalar;
 #if SLM_HAVE_X86
 extern const slm_kernel slm_kernel_avx2_block;
 extern const slm_kernel slm_kernel_avx2_trellis;
+extern const slm_kernel slm_kernel_avx512_block;
 extern const slm_kernel slm_kernel_avx512_trellis;
 #endif
 
