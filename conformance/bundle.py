@@ -27,7 +27,7 @@ def contents(root, suite):
         yield f"examples/{name}", conformance / "examples" / name
     for name in ("README.md", "mutants.py"):
         yield f"mutants/{name}", conformance / "mutants" / name
-    for name in ("slm-1.0.md", "ERRATA.md"):
+    for name in ("slm-1.0.md", "ERRATA.md", "profiles.md"):
         yield f"spec/{name}", root / "spec" / name
 
 

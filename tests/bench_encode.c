@@ -77,8 +77,9 @@ static const struct {
     double most;
 } cases[] = {
     {"paper-4", SLM_SEARCH_PAPER, 0.121, 0.124}, {"paper-4", SLM_SEARCH_EXACT, 0, 0.1190}, {"paper-3", SLM_SEARCH_PAPER, 0.221, 0.227},
-    {"paper-3", SLM_SEARCH_EXACT, 0, 0.2180},    {"slm-4", SLM_SEARCH_EXACT, 0, 0.0672},   {"slm-3", SLM_SEARCH_EXACT, 0, 0.1320},
-    {"slm-2", SLM_SEARCH_EXACT, 0, 0.2600},
+    {"paper-3", SLM_SEARCH_EXACT, 0, 0.2180},    {"slm-2", SLM_SEARCH_EXACT, 0, 0.2570},   {"slm-2.5", SLM_SEARCH_EXACT, 0, 0.1880},
+    {"slm-3", SLM_SEARCH_EXACT, 0, 0.1300},      {"slm-3.5", SLM_SEARCH_EXACT, 0, 0.0960}, {"slm-4", SLM_SEARCH_EXACT, 0, 0.0660},
+    {"slm-5", SLM_SEARCH_EXACT, 0, 0.0340},      {"slm-6", SLM_SEARCH_EXACT, 0, 0.0175},   {"slm-4-fast", SLM_SEARCH_EXACT, 0, 0.0715},
 };
 
 static const char *search_name(slm_search search) { return search == SLM_SEARCH_PAPER ? "paper" : "exact"; }
@@ -99,7 +100,7 @@ static bool print_quality(size_t i, const float *weights, size_t count) {
             (void)snprintf(row, sizeof row, "%u", rows[j]);
         }
         const bool good = r.error >= cases[i].least && r.error <= cases[i].most;
-        printf("%-8s %-6s %6s %7.4f %10.5f %8.4f - %6.4f   %s\n", cases[i].profile, search_name(cases[i].search), row, r.bits, r.error,
+        printf("%-10s %-6s %6s %7.4f %10.5f %8.4f - %6.4f   %s\n", cases[i].profile, search_name(cases[i].search), row, r.bits, r.error,
                cases[i].least, cases[i].most, good ? "reached" : "not reached");
     }
     return true;
@@ -125,9 +126,9 @@ int main(int argc, char **argv) {
     }
     const size_t real_count = real_weights(real, count) / 4096 * 4096;
     if (quality) {
-        printf("%-8s %-6s %6s %7s %10s %17s   N(0, 1), %zu weights\n", "profile", "search", "row", "bits", "error", "wanted", count);
+        printf("%-10s %-6s %6s %7s %10s %17s   N(0, 1), %zu weights\n", "profile", "search", "row", "bits", "error", "wanted", count);
     } else {
-        printf("%-8s %-6s %-7s %8s %12s %12s %6s %9s %9s %9s %12s\n", "profile", "search", "kernel", "tables", "weights/s", "2 threads",
+        printf("%-10s %-6s %-7s %8s %12s %12s %6s %9s %9s %9s %12s\n", "profile", "search", "kernel", "tables", "weights/s", "2 threads",
                "ratio", "looked at", "N(0, 1)", "real", "8e9 weights");
     }
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -149,7 +150,7 @@ int main(int argc, char **argv) {
                 return 1;
             }
             const double rate = (double)count / one.seconds;
-            printf("%-8s %-6s %-7s %6.2f s %12.0f %12.0f %6.2f %9.2f %9.5f %9.5f %8.1f h x core\n", cases[i].profile,
+            printf("%-10s %-6s %-7s %6.2f s %12.0f %12.0f %6.2f %9.2f %9.5f %9.5f %8.1f h x core\n", cases[i].profile,
                    search_name(cases[i].search), one.kernel, one.prepare, rate, (double)count / two.seconds, one.seconds / two.seconds,
                    one.examined, one.error, other.error, 8e9 / rate / 3600);
         }

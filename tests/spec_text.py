@@ -187,9 +187,9 @@ def check_lfsr():
 def check_profiles():
     rows = tables("6.1 Named profiles")[0]
     found = {}
-    for name, coding, C, P, K, step, W, E, B, norm, k, rate in rows[2:]:
+    for name, coding, C, P, K, step, W, E, B, norm, k, taps, rate in rows[2:]:
         name = name.strip("`")
-        p = exact.Profile(name, {"block": 1, "trellis": 2}[coding], *map(int, (K, step, W, P, C, E, B, norm, k)), exact.mask(exact.TABLE_6[int(K)]))
+        p = exact.Profile(name, {"block": 1, "trellis": 2}[coding], *map(int, (K, step, W, P, C, E, B, norm, k)), number(taps))
         found[name] = p
         bits = Fraction(exact.record_bits(p) if p.coding == 1 else p.k, p.C)
         equal(Fraction(rate), bits, f"bits a weight of {name}")

@@ -89,7 +89,7 @@ static void rules(void **unused) {
 static void bytes(void **unused) {
     (void)unused;
     static const uint8_t paper4[32] = {1, 16, 1, 16, 3, 8, 4, 4, 1, 0, 0, 0, 0x0b, 0x10, 0, 0, 'p', 'a', 'p', 'e', 'r', '-', '4'};
-    static const uint8_t slm3[32] = {2, 16, 5, 4, 4, 1, 0, 0, 0, 3, 0, 0, 0x0b, 0x10, 0, 0, 's', 'l', 'm', '-', '3'};
+    static const uint8_t slm3[32] = {2, 16, 29, 4, 4, 1, 0, 0, 0, 3, 0, 0, 0x57, 0xab, 0, 0, 's', 'l', 'm', '-', '3'};
     uint8_t stored[32];
     slm_profile p;
     const char *reason;
@@ -104,9 +104,9 @@ static void bytes(void **unused) {
         assert_int_equal(slm_profile_parse(&p, stored, NULL), SLM_OK);
         assert_memory_equal(&p, named, sizeof p);
     }
-    assert_null(slm_profile_by_name("slm-5"));
+    assert_null(slm_profile_by_name("slm-7"));
     assert_null(slm_profile_by_name(""));
-    assert_null(slm_profile_by_index(5));
+    assert_null(slm_profile_by_index(10));
     stored[11] = 1;
     assert_int_equal(slm_profile_parse(&p, stored, &reason), SLM_E_PROFILE);
     assert_memory_equal(reason, "[PRO-18]", 8);

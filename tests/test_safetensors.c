@@ -197,7 +197,7 @@ static void test_profiles(void **state) {
     assert_true(profile_from_text(profile_to_text(&p, text), &again, &f));
     assert_memory_equal(text, "block,C=8,P=6,K=13", 18);
     assert_int_equal(again.step, 2);
-    static const char *const bad[] = {"",          "slm-5",        "block,C",       "block,C=",   "block,C=x", "block,C=256",
+    static const char *const bad[] = {"",          "slm-7",        "block,C",       "block,C=",   "block,C=x", "block,C=256",
                                       "block,k=2", "trellis,B=2",  "block,C=8,C=8", "block,K=25", "block,Q=1", "trellis,K=16,taps=2",
                                       "block,C=0", "trellis,k=16", "block,C=-1",    "blocks,C=8"};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {

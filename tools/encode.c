@@ -33,9 +33,9 @@ static const option_spec options[] = {
     {'o', "output", "FILE", "write to FILE; - is standard output"},
     {'f', "force", NULL, "replace FILE if it is there"},
     {'p', "profile", "PROFILE",
-     "how to code: slm-4 (the default), slm-3, slm-2, paper-4, paper-3, or a coding and its parameters such as "
-     "block,C=8,P=6,K=13,W=4,step=2,E=1,B=3,norm=0 or trellis,K=12,k=3 (parameters left out are those of paper-4 and slm-4, taps those of "
-     "the paper's Table 6)"},
+     "how to code: slm-4 (the default), slm-2, slm-2.5, slm-3, slm-3.5, slm-5, slm-6, slm-4-fast, paper-4, paper-3, or a coding and its "
+     "parameters such as block,C=8,P=6,K=13,W=4,step=2,E=1,B=3,norm=0 or trellis,K=12,k=3 (parameters left out are those of paper-4 and "
+     "slm-4, taps those of the paper's Table 6 where K is not 16)"},
     {OPTION_PROFILE_FOR, "profile-for", "GLOB=PROFILE",
      "another profile for tensors whose names match GLOB, which are then coded whatever they are called and however small they are; may be "
      "given again: the last that matches counts"},

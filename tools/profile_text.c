@@ -66,6 +66,11 @@ static bool assign(slm_profile *profile, char *part, unsigned *given, fault *f) 
     return fault_set(f, FAULT_USAGE, "unknown parameter %s", part);
 }
 
+/* The taps where none are given. */
+static uint32_t usual_taps(const slm_profile *profile) {
+    return profile->coding == SLM_CODING_TRELLIS && profile->K == 16 ? slm_profile_by_name("slm-4")->taps : slm_lfsr_table6(profile->K);
+}
+
 /* Parameters that are those of a named profile make that profile. */
 static void adopt_name(slm_profile *profile) {
     uint8_t own[SLM_PROFILE_BYTES], other[SLM_PROFILE_BYTES];
@@ -88,7 +93,7 @@ static bool parse_parameters(char *text, slm_profile *profile, fault *f) {
     if (strcmp(text, "block") == 0)
         *profile = (slm_profile){.coding = SLM_CODING_BLOCK, .C = 8, .P = 3, .K = 16, .step = 1, .E = 4, .B = 4, .norm = 1};
     else
-        *profile = (slm_profile){.coding = SLM_CODING_TRELLIS, .C = 1, .P = 4, .K = 16, .W = 4, .step = 5, .k = 4};
+        *profile = (slm_profile){.coding = SLM_CODING_TRELLIS, .C = 1, .P = 4, .K = 16, .W = 4, .step = 29, .k = 4};
     while (*rest != '\0') {
         char *part = rest;
         rest += strcspn(rest, ",");
@@ -100,7 +105,7 @@ static bool parse_parameters(char *text, slm_profile *profile, fault *f) {
     if (profile->W == 0 && (given & 1u << 3) == 0)
         profile->W = profile->K;
     if (profile->taps == 0)
-        profile->taps = slm_lfsr_table6(profile->K);
+        profile->taps = usual_taps(profile);
     const char *reason = NULL;
     if (slm_profile_check(profile, &reason) != SLM_OK)
         return fault_set(f, FAULT_USAGE, "%s", reason != NULL ? reason : "no legal profile");
@@ -146,7 +151,7 @@ const char *profile_to_text(const slm_profile *profile, char text[PROFILE_TEXT_S
         if (block ? parameters[i].block : parameters[i].trellis)
             snprintf(text + length, PROFILE_TEXT_SIZE - length, ",%s=%u", parameters[i].name, *field(&copy, i));
     }
-    if (profile->taps != slm_lfsr_table6(profile->K)) {
+    if (profile->taps != usual_taps(profile)) {
         size_t length = strlen(text);
         snprintf(text + length, PROFILE_TEXT_SIZE - length, ",taps=0x%" PRIX32, profile->taps);
     }

@@ -102,8 +102,14 @@ def paper3():
     return block_profile(C=12, P=4, E=4, B=4, norm=1, name=b"paper-3")
 
 
-def slm(k):
-    return trellis_profile(C=1, P=4, step=5, W=4, k=k, name=b"slm-%d" % k)
+def slm(name):
+    """The named trellis profiles: "4" is slm-4."""
+    numbers = {
+        "2": (1, 2, 4), "2.5": (2, 5, 4), "3": (1, 3, 4), "3.5": (2, 7, 4), "4": (1, 4, 4), "5": (1, 5, 6), "6": (1, 6, 6), "4-fast": (1, 4, 4),
+    }  # fmt: skip
+    C, k, W = numbers[name]
+    register = {"K": 12, "step": 28, "taps": 0xCA5} if name == "4-fast" else {"K": 16, "step": 29, "taps": 0xAB57}
+    return trellis_profile(C=C, P=4, W=W, k=k, name=b"slm-" + name.encode(), **register)
 
 
 def source_of_numbers(seed):

@@ -30,7 +30,7 @@ from xxh3 import xxh3_64  # noqa: E402
 
 MANIFEST = HERE.parent / "manifest.json"
 EXPECTED_BYTES = 8192
-NAMED = ("paper-4", "paper-3", "slm-4", "slm-3", "slm-2")
+NAMED = ("paper-4", "paper-3", "slm-2", "slm-2.5", "slm-3", "slm-3.5", "slm-4", "slm-5", "slm-6", "slm-4-fast")
 
 
 def digest(data):
@@ -63,7 +63,8 @@ def is_named(profile):
     numbers = (profile.coding, profile.C, profile.P, profile.K, profile.step, profile.W, profile.E, profile.B, profile.norm, profile.k, profile.taps)
     return numbers in (
         (1, 8, 3, 16, 1, 16, 4, 4, 1, 0, 0x100B), (1, 12, 4, 16, 1, 16, 4, 4, 1, 0, 0x100B),
-        (2, 1, 4, 16, 5, 4, 0, 0, 0, 4, 0x100B), (2, 1, 4, 16, 5, 4, 0, 0, 0, 3, 0x100B), (2, 1, 4, 16, 5, 4, 0, 0, 0, 2, 0x100B),
+        *((2, C, 4, 16, 29, W, 0, 0, 0, k, 0xAB57) for C, k, W in ((1, 2, 4), (2, 5, 4), (1, 3, 4), (2, 7, 4), (1, 4, 4), (1, 5, 6), (1, 6, 6))),
+        (2, 1, 4, 12, 28, 4, 0, 0, 0, 4, 0xCA5),
     ) and profile.name in NAMED  # fmt: skip
 
 

@@ -690,7 +690,7 @@ def scale_case(id, scale, rule, reason, profile):
 
 for _id, _scale, _reason in (("zero", 0, "scale 0 in the second run"), ("minus-zero", 0x8000, "scale -0"), ("negative", 0xBF80, "scale -1"), ("infinite", 0x7F80, "scale infinity"), ("nan", 0x7FC0, "scale NaN"), ("all-ones", 0xFFFF, "scale 0xFFFF")):
     scale_case(f"{_id}-block", _scale, "RUN-4 ERR-7", _reason, paper4())
-    scale_case(f"{_id}-trellis", _scale, "RUN-4 ERR-7", _reason, slm(4))
+    scale_case(f"{_id}-trellis", _scale, "RUN-4 ERR-7", _reason, slm("4"))
 WIDE = block_profile(K=16, W=16, P=1, C=4, B=4)
 for _scale in (0x3F81, 0x3FC0, 0x0003, 0x0081, 0x7F7F):
     scale_case(f"{_scale:04x}-not-a-power", _scale, "REC-8", "integers of 18 bits, norm 0, and a scale that is no power of two", WIDE)
@@ -752,13 +752,13 @@ def run_padding(id, profile, n, reason):
 
 
 run_padding("block", block_profile(C=12, P=4, E=4, B=4, norm=1), 24 + 12, "the last padding bit behind three records of 36 bits")
-run_padding("trellis", slm(3), 4, "the last padding bit behind a stream of 25 bits")
+run_padding("trellis", slm("3"), 4, "the last padding bit behind a stream of 25 bits")
 run_padding("one-bit", trellis_profile(K=16, W=4, P=4, C=1, k=1), 8, "the only padding bit behind a stream of 23 bits")
 
 
 @refused("run-padding-first-bit", "RECORD", "RUN-7", "the first padding bit, directly behind the last code")
 def _():
-    build, profile = Build(), slm(3)
+    build, profile = Build(), slm("3")
     run = bytearray(profile.run_bytes(4))
     run[25 // 8] |= 1 << 25 % 8
     build.coded(b"a", profile, (4,), runs=[bytes(run)])
@@ -766,4 +766,4 @@ def _():
 
 
 spoil("scale-padding", "RECORD", "RUN-5 ERR-8", "a nonzero byte behind the scales", lambda i: i.byte("payload 0", 4, 1), coded_file(paper4()))
-spoil("scale-padding-last", "RECORD", "RUN-5 ERR-8", "the last byte before the codes", lambda i: i.byte("payload 0", 63, 0x80), coded_file(slm(4)))
+spoil("scale-padding-last", "RECORD", "RUN-5 ERR-8", "the last byte before the codes", lambda i: i.byte("payload 0", 63, 0x80), coded_file(slm("4")))

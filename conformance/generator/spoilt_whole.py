@@ -98,7 +98,7 @@ def alone(profile):
 for _name, _value, _rules in BLOCK_FIELDS:
     spoil(f"block-profile-alone-{_name}-{_value}", "PROFILE", _rules, f"{_name} is {_value} in a block profile that no tensor uses", lambda i, n=_name, v=_value: i.set(f"profile 0.{n}", v), alone(paper4()))
 for _name, _value, _rules in TRELLIS_FIELDS:
-    spoil(f"trellis-profile-alone-{_name}-{_value}", "PROFILE", _rules, f"{_name} is {_value} in a trellis profile that no tensor uses", lambda i, n=_name, v=_value: i.set(f"profile 0.{n}", v), alone(slm(4)))
+    spoil(f"trellis-profile-alone-{_name}-{_value}", "PROFILE", _rules, f"{_name} is {_value} in a trellis profile that no tensor uses", lambda i, n=_name, v=_value: i.set(f"profile 0.{n}", v), alone(slm("4")))
 
 
 def many_profiles(count):

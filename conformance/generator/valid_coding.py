@@ -46,7 +46,7 @@ def first_seed_for(state, K=16):
     return rest | lowest
 
 
-NAMED = (("paper-4", paper4()), ("paper-3", paper3()), ("slm-4", slm(4)), ("slm-3", slm(3)), ("slm-2", slm(2)))
+NAMED = (("paper-4", paper4()), ("paper-3", paper3()), *((f"slm-{n}", slm(n)) for n in ("2", "2.5", "3", "3.5", "4", "5", "6", "4-fast")))
 for _name, _profile in NAMED:
 
     @valid(f"named-{_name}", "LFS-1 LFS-2 LFS-3 REC-1 REC-2 REC-3 REC-4 REC-9 " + ("BLK-1 BLK-2 BLK-3 BLK-5 BLK-6" if _profile.coding == 1 else "TRE-1 TRE-2 TRE-4 TRE-5"), f"{_name}: random codes in rows, and one run over the whole tensor")
@@ -102,7 +102,7 @@ def _():
     return build
 
 
-@valid("trellis-all-seeds-K-16", "TRE-2 TRE-3 TRE-4", "all 65,536 seeds of slm-4's register: a maximal sequence, one new bit a seed, and the seed 0")
+@valid("trellis-all-seeds-K-16", "TRE-2 TRE-3 TRE-4", "all 65,536 seeds of a register of 16 bits: a maximal sequence, one new bit a seed, and the seed 0")
 def _():
     profile, build = trellis_profile(P=4, step=5, W=4, C=1, k=1), Build()
     state, stream, taps = 1, 0, table6(16)
@@ -156,8 +156,8 @@ def _():
 def _():
     build = Build()
     for runs in (1, 31, 32, 33, 64, 65):
-        build.coded(b"per run %d" % runs, slm(2), (runs, 9), 9, per_run=True, scales=tuple(0x3C00 + i for i in range(runs)), seed=runs)
-        build.coded(b"one %d" % runs, slm(2), (runs, 9), 9, scales=(0x3C00 + runs,), seed=runs)
+        build.coded(b"per run %d" % runs, slm("2"), (runs, 9), 9, per_run=True, scales=tuple(0x3C00 + i for i in range(runs)), seed=runs)
+        build.coded(b"one %d" % runs, slm("2"), (runs, 9), 9, scales=(0x3C00 + runs,), seed=runs)
     return build
 
 
@@ -165,7 +165,7 @@ def _():
 def _():
     build = Build()
     for scale in (0x0001, 0x0002, 0x0040, 0x007F, 0x0080, 0x00FF, 0x7F00, 0x7F7F):
-        for name, profile in (("block", block_profile(K=8, W=4, P=2, C=4, E=4, B=3)), ("norm 1", paper4()), ("trellis", slm(4))):
+        for name, profile in (("block", block_profile(K=8, W=4, P=2, C=4, E=4, B=3)), ("norm 1", paper4()), ("trellis", slm("4"))):
             build.coded(b"%s %04x" % (name.encode(), scale), profile, (40,), scales=(scale,), seed=scale)
     return build
 
@@ -187,7 +187,7 @@ for _h in range(4, 11):
     def _(h=_h):
         build = Build()
         for seed, segments in ((0x5EED, 1), (1, 3), (0xFFFF, 1)):
-            coded(build, f"trellis {seed:04x}", slm(4), 2, segments << h, h, sign_seed=seed)
+            coded(build, f"trellis {seed:04x}", slm("4"), 2, segments << h, h, sign_seed=seed)
             coded(build, f"block {seed:04x}", block_profile(K=13, step=3, W=3, P=5, C=8, E=1, B=2), 1, segments << h, h, sign_seed=seed)
         coded(build, "norm 1", block_profile(K=13, W=13, P=3, C=8, E=4, B=4, norm=1), 1, 1 << h, h, sign_seed=2)
         return build
@@ -333,5 +333,5 @@ def _():
 def _():
     build = Build()
     coded(build, "block", paper3(), 600, 5)
-    coded(build, "trellis", slm(3), 600, 5)
+    coded(build, "trellis", slm("3"), 600, 5)
     return build

@@ -13,7 +13,7 @@ def small():
     build = Build()
     build.raw(b"a", "U8", (3,), b"abc")
     build.coded(b"b", paper4(), (4, 24), 24, per_run=True, scales=(0x3C00, 0x3C80, 0x3D00))
-    build.coded(b"c", slm(4), (2, 32), 32, rotation=4, dtype="BF16")
+    build.coded(b"c", slm("4"), (2, 32), 32, rotation=4, dtype="BF16")
     build.metadata = [(b"slm.encoder", b"conformance"), (b"note", b"")]
     build.sources = [(b"one.safetensors", HEADER, 1), (b"two.safetensors", b"{}", 2)]
     build.payloads = [(2, 0, zstd_stored(b"not a tar archive"))]
@@ -160,8 +160,8 @@ def _():
 def _():
     build = Build()
     build.coded(b"scalar", paper4(), (), 1)
-    build.coded(b"vector", slm(4), (37,))
-    build.coded(b"deep", slm(3), (1,) * 30 + (3, 8), 8)
+    build.coded(b"vector", slm("4"), (37,))
+    build.coded(b"deep", slm("3"), (1,) * 30 + (3, 8), 8)
     return build
 
 
@@ -232,6 +232,6 @@ def _():
 def _():
     build = Build()
     build.raw(b"raw", "U8", (70000,), source_of_numbers(5).getrandbits(560000).to_bytes(70000, "little"))
-    build.coded(b"rows", slm(4), (12, 1000), 1000, per_run=True, scales=(0x3C01, 0x3C02, 0x3C03))
+    build.coded(b"rows", slm("4"), (12, 1000), 1000, per_run=True, scales=(0x3C01, 0x3C02, 0x3C03))
     build.coded(b"flat", paper4(), (24, 1001), dtype="F16")
     return build

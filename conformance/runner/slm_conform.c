@@ -24,8 +24,9 @@ static const char usage[] =
     "  --decoder CMD       the decoder's command, run by /bin/sh\n"
     "  --suite PATH        folder or archive (.tar.zst) of the suite; default: the installed one\n"
     "  --dtype LIST        output types to try: f32,f16,bf16 (default: all)\n"
-    "  --supports LIST     what a partial decoder can do, of: raw block trellis rotation any-profile paper-4 paper-3 slm-4 slm-3 slm-2,\n"
-    "                      separated by commas; it may refuse valid files that need more, but not get them wrong\n"
+    "  --supports LIST     what a partial decoder can do, of: raw block trellis rotation any-profile paper-4 paper-3 slm-2\n"
+    "                      slm-2.5 slm-3 slm-3.5 slm-4 slm-5 slm-6 slm-4-fast, separated by commas; it may refuse valid files that need\n"
+    "                      more, but not get them wrong\n"
     "  --exit-codes        the decoder exits with 3 for invalid files and 4 for unsupported ones: check that too\n"
     "  --tier TIER         only valid, invalid, unsupported or limit vectors\n"
     "  --rule RULE         only vectors that cover this rule, such as REC-9\n"
@@ -123,8 +124,8 @@ static bool parse_dtypes(options *o, char *list) {
 }
 
 static bool known_words(const char **words) {
-    static const char *const known[] = {"raw",     "block",   "trellis", "rotation", "any-profile",
-                                        "paper-4", "paper-3", "slm-4",   "slm-3",    "slm-2"};
+    static const char *const known[] = {"raw",   "block",   "trellis", "rotation", "any-profile", "paper-4", "paper-3",   "slm-2",
+                                        "slm-3", "slm-2.5", "slm-3.5", "slm-4",    "slm-5",       "slm-6",   "slm-4-fast"};
     for (; words && *words; words++) {
         bool found = false;
         for (size_t i = 0; i < sizeof known / sizeof *known && !found; i++)

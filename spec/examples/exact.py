@@ -35,16 +35,21 @@ class Profile:
     taps: int
 
 
-def _named(name, coding, C, P, step, W, E, B, norm, k):
-    return Profile(name, coding, 16, step, W, P, C, E, B, norm, k, mask(TABLE_6[16]))
+def _named(name, coding, C, P, step, W, E, B, norm, k, K=16, taps=mask(TABLE_6[16])):
+    return Profile(name, coding, K, step, W, P, C, E, B, norm, k, taps)
 
 
 NAMED = {p.name: p for p in (
     _named("paper-4", 1, 8, 3, 1, 16, 4, 4, 1, 0),
     _named("paper-3", 1, 12, 4, 1, 16, 4, 4, 1, 0),
-    _named("slm-4", 2, 1, 4, 5, 4, 0, 0, 0, 4),
-    _named("slm-3", 2, 1, 4, 5, 4, 0, 0, 0, 3),
-    _named("slm-2", 2, 1, 4, 5, 4, 0, 0, 0, 2),
+    _named("slm-2", 2, 1, 4, 29, 4, 0, 0, 0, 2, taps=0xAB57),
+    _named("slm-2.5", 2, 2, 4, 29, 4, 0, 0, 0, 5, taps=0xAB57),
+    _named("slm-3", 2, 1, 4, 29, 4, 0, 0, 0, 3, taps=0xAB57),
+    _named("slm-3.5", 2, 2, 4, 29, 4, 0, 0, 0, 7, taps=0xAB57),
+    _named("slm-4", 2, 1, 4, 29, 4, 0, 0, 0, 4, taps=0xAB57),
+    _named("slm-5", 2, 1, 4, 29, 6, 0, 0, 0, 5, taps=0xAB57),
+    _named("slm-6", 2, 1, 4, 29, 6, 0, 0, 0, 6, taps=0xAB57),
+    _named("slm-4-fast", 2, 1, 4, 28, 4, 0, 0, 0, 4, K=12, taps=0xCA5),
 )}
 
 

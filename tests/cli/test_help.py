@@ -105,7 +105,8 @@ class Version(harness.Case):
         report = self.json("version")
         self.assertEqual((report["program"], report["command"], report["format"]), ("slm", "version", "1.0"))
         self.assertEqual(report["kernels"][0], {"name": "scalar", "available": True})
-        self.assertEqual(set(report["decoding"]), {"paper-4", "paper-3", "slm-4", "slm-3", "slm-2"})
+        self.assertEqual(set(report["decoding"]), {"paper-4", "paper-3", "slm-2", "slm-2.5", "slm-3", "slm-3.5", "slm-4",
+                                                    "slm-5", "slm-6", "slm-4-fast"})
         self.assertIn("jansson", report["libraries"])
 
 

@@ -58,8 +58,8 @@ SLM_API slm_status slm_profile_parse(slm_profile *profile, const uint8_t bytes[S
 /* Writes those bytes. `profile` must be valid. */
 SLM_API void slm_profile_store(const slm_profile *profile, uint8_t bytes[SLM_PROFILE_BYTES]);
 
-/* The named profiles: paper-4, paper-3, slm-4, slm-3, slm-2 (the default is slm-4). NULL past the last, or for an unknown name. Static
- * storage. */
+/* The named profiles: paper-4, paper-3, slm-2, slm-2.5, slm-3, slm-3.5, slm-4 (the default), slm-5, slm-6, slm-4-fast. NULL past the
+ * last, or for an unknown name. Static storage. */
 SLM_API const slm_profile *slm_profile_by_index(size_t index);
 SLM_API const slm_profile *slm_profile_by_name(const char *name);
 

@@ -16,9 +16,15 @@ static const slm_profile named[] = {
      .norm = 1,
      .taps = 0x100b,
      .name = "paper-3"},
-    {.coding = SLM_CODING_TRELLIS, .K = 16, .step = 5, .W = 4, .P = 4, .C = 1, .k = 4, .taps = 0x100b, .name = "slm-4"},
-    {.coding = SLM_CODING_TRELLIS, .K = 16, .step = 5, .W = 4, .P = 4, .C = 1, .k = 3, .taps = 0x100b, .name = "slm-3"},
-    {.coding = SLM_CODING_TRELLIS, .K = 16, .step = 5, .W = 4, .P = 4, .C = 1, .k = 2, .taps = 0x100b, .name = "slm-2"},
+    /* Taps and steps were chosen by the error they leave: spec/profiles.md. */
+    {.coding = SLM_CODING_TRELLIS, .K = 16, .step = 29, .W = 4, .P = 4, .C = 1, .k = 2, .taps = 0xab57, .name = "slm-2"},
+    {.coding = SLM_CODING_TRELLIS, .K = 16, .step = 29, .W = 4, .P = 4, .C = 2, .k = 5, .taps = 0xab57, .name = "slm-2.5"},
+    {.coding = SLM_CODING_TRELLIS, .K = 16, .step = 29, .W = 4, .P = 4, .C = 1, .k = 3, .taps = 0xab57, .name = "slm-3"},
+    {.coding = SLM_CODING_TRELLIS, .K = 16, .step = 29, .W = 4, .P = 4, .C = 2, .k = 7, .taps = 0xab57, .name = "slm-3.5"},
+    {.coding = SLM_CODING_TRELLIS, .K = 16, .step = 29, .W = 4, .P = 4, .C = 1, .k = 4, .taps = 0xab57, .name = "slm-4"},
+    {.coding = SLM_CODING_TRELLIS, .K = 16, .step = 29, .W = 6, .P = 4, .C = 1, .k = 5, .taps = 0xab57, .name = "slm-5"},
+    {.coding = SLM_CODING_TRELLIS, .K = 16, .step = 29, .W = 6, .P = 4, .C = 1, .k = 6, .taps = 0xab57, .name = "slm-6"},
+    {.coding = SLM_CODING_TRELLIS, .K = 12, .step = 28, .W = 4, .P = 4, .C = 1, .k = 4, .taps = 0xca5, .name = "slm-4-fast"},
 };
 
 const slm_profile *slm_profile_by_index(size_t index) { return index < sizeof named / sizeof named[0] ? &named[index] : NULL; }
