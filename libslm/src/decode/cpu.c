@@ -17,9 +17,9 @@ static bool has(unsigned needed, unsigned saved) {
     return (low & saved) == saved && __get_cpuid_count(7, 0, &a, &b, &c, &d) && (b & needed) == needed;
 }
 
-bool slm_cpu_avx2(void) { return has(bit_AVX2 | bit_BMI2, 0x06); }
+bool slm_cpu_avx2(void) { return has(bit_AVX2 | bit_BMI | bit_BMI2, 0x06); }
 
-bool slm_cpu_avx512(void) { return has(bit_AVX2 | bit_BMI2 | bit_AVX512F | bit_AVX512BW | bit_AVX512DQ | bit_AVX512VL, 0xE6); }
+bool slm_cpu_avx512(void) { return has(bit_AVX2 | bit_BMI | bit_BMI2 | bit_AVX512F | bit_AVX512BW | bit_AVX512DQ | bit_AVX512VL, 0xE6); }
 
 bool slm_cpu_avx512_bytes(void) {
     const unsigned needed = bit_AVX512VBMI | bit_AVX512VNNI | bit_GFNI;

@@ -57,7 +57,7 @@ slm_status slm_scalar_integers(const decoder_state *state, const uint8_t *codes,
 
 /* cpu.c */
 bool slm_cpu_any(void);
-bool slm_cpu_avx2(void);         /* with F16C, FMA and BMI2 */
+bool slm_cpu_avx2(void);         /* with F16C, FMA, BMI and BMI2 */
 bool slm_cpu_avx512(void);       /* F, BW, DQ and VL, with all of AVX2 */
 bool slm_cpu_avx512_bytes(void); /* that, and VBMI, VNNI and GFNI */
 

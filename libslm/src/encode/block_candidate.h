@@ -19,14 +19,33 @@ double candidate_error(const double *target, const double *integers, unsigned ro
 /* The smallest candidate_error() any integers can have: those nearest to the target. */
 double candidate_floor(const double *target, unsigned rows);
 
-/* Improves *best by the (e, q) of one seed that have the smallest (error, key). `length` is the target's norm, in double. False where
- * the seed was dismissed by its residual. */
-int candidate_search_exact(const slm_profile *profile, const seed_lattice *lattice, uint32_t seed, const double *target, double length,
-                           best_candidate *best);
+/* Improves *best by the (e, q) of one seed that have the smallest (error, key). `length` is the target's norm, in double. */
+void candidate_search_exact(const slm_profile *profile, const seed_lattice *lattice, uint32_t seed, const double *target, double length,
+                            best_candidate *best);
 
 /* Improves *best by the one candidate the paper's algorithm forms for a seed. */
 void candidate_search_paper(const slm_profile *profile, const seed_lattice *lattice, uint32_t seed, const double *target,
                             best_candidate *best);
+
+/* What a table keeps of a seed. The floats are the nearest to a seed_lattice's numbers, `shortest` rounded down. */
+typedef struct seed_brief {
+    unsigned rows;
+    const int16_t *entries; /* U by columns */
+    const float *triangle;  /* R's upper triangle by rows */
+    float norm;
+    float shortest;
+    double drift; /* of y, for a target of length 1 */
+} seed_brief;
+
+#define BRIEF_SHIFT 1e-7 /* more than 2^-24: R rounded to float */
+
+/* As candidate_search_exact(), from numbers in single precision; y: Q^T target, wrong by no more than brief->drift * length. */
+void candidate_search_brief(const slm_profile *profile, const seed_brief *brief, uint32_t seed, const double *target, double length,
+                            const double *y, best_candidate *best);
+
+/* As candidate_search_paper(); false, with nothing done, where the precision does not tell which candidate it is. */
+int candidate_search_paper_brief(const slm_profile *profile, const seed_brief *brief, uint32_t seed, const double *target, double length,
+                                 const double *y, best_candidate *best);
 
 /* The record (specification section "Block records") of a key. */
 uint64_t candidate_record(const slm_profile *profile, candidate_key key);

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "block_basis.h"
+#include "block_filter.h"
 
 #define SCAN_BLOCKS 6 /* the number of blocks of a scan is a multiple of this */
 
@@ -30,6 +31,7 @@ typedef void (*block_scan_function)(const block_scan *scan);
 typedef struct block_scan_kernel {
     const char *name;
     block_scan_function run;
+    const block_filter_kernel *filter; /* of the same instruction set */
 } block_scan_kernel;
 
 /* The fastest kernel of this machine that needs no more than the one called `name`; NULL: than any. NULL where none is called that. */

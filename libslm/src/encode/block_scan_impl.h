@@ -10,16 +10,27 @@
 
 #include <string.h>
 
+#if defined(__GNUC__)
+#define LOWEST_BIT(mask) ((uint32_t)__builtin_ctz(mask))
+#else
+static uint32_t lowest_bit(uint32_t mask) {
+    uint32_t lane = 0;
+    for (; (mask >> lane & 1) == 0; lane++) {
+    }
+    return lane;
+}
+#define LOWEST_BIT(mask) lowest_bit(mask)
+#endif
+
 static void append(const block_scan *scan, size_t block, uint32_t seed, const float *residuals, uint32_t mask) {
     uint64_t *list = scan->found + block * scan->capacity;
     uint32_t count = scan->counts[block];
-    for (uint32_t lane = 0; mask != 0; lane++, mask >>= 1) {
-        if ((mask & 1) != 0) {
-            const float residual = residuals[lane] > 0 ? residuals[lane] : 0;
-            uint32_t bits;
-            memcpy(&bits, &residual, sizeof bits);
-            list[count++] = (uint64_t)bits << 32 | (seed + lane);
-        }
+    for (; mask != 0; mask &= mask - 1) {
+        const uint32_t lane = LOWEST_BIT(mask);
+        const float residual = residuals[lane] > 0 ? residuals[lane] : 0;
+        uint32_t bits;
+        memcpy(&bits, &residual, sizeof bits);
+        list[count++] = (uint64_t)bits << 32 | (seed + lane);
     }
     scan->counts[block] = count;
 }

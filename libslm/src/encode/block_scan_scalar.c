@@ -54,10 +54,10 @@ static const struct {
     block_scan_kernel kernel;
     bool (*runs_here)(void);
 } kernels[] = {
-    {{"scalar", block_scan_scalar}, slm_cpu_any},
+    {{"scalar", block_scan_scalar, &block_filter_scalar}, slm_cpu_any},
 #if defined(__x86_64__) && defined(__GNUC__)
-    {{"avx2", block_scan_avx2}, slm_cpu_avx2},
-    {{"avx512", block_scan_avx512}, slm_cpu_avx512},
+    {{"avx2", block_scan_avx2, &block_filter_avx2}, slm_cpu_avx2},
+    {{"avx512", block_scan_avx512, &block_filter_avx512}, slm_cpu_avx512},
 #endif
 };
 

@@ -1,40 +1,51 @@
-/* Block coding's search: a dense scan of all seeds by their least-squares residual, then a closer look at those that can still win.
+/* Block coding's search: most blocks by cells (block_near.c), the others by a dense scan of all seeds by their least-squares residual, then
+ * a closer look at those that can still win.
  *
  * With U = Q R, |x - 2^e U q|^2 = residual(s) + |Q^T x - 2^e R q|^2, whatever e and q, so a seed whose residual is above the best error
  * so far cannot win. The scan computes residuals in float for unit vectors x / |x| and keeps a seed unless its residual is above the
- * best error by more than the float arithmetic can err; decisions among those kept are made in double (block_candidate.c).
- *
- * Float error. Let u = 2^-24, k basis columns, C rows; target and columns are unit vectors rounded to float. A computed product of a
- * column and the target errs by at most (C + 2) u (Cauchy-Schwarz; fused or not, any order), so its square by 2 |y_i| (C + 2) u and
- * second-order terms, the sum of the squares by 2 sqrt(k) (C + 2) u as |y| <= 1, and the k subtractions from 1 by k u. MARGIN doubles that.
+ * best error by more than the float arithmetic can err (scan_margin()); decisions among those kept are made in double
+ * (block_candidate.c).
  */
 #include "block_search.h"
 
 #include <math.h>
+#include <pthread.h>
 #include <string.h>
 
 #include "../container/alloc.h"
 #include "block_candidate.h"
+#include "block_near.h"
 #include "block_scan.h"
+#include "block_tables.h"
 
-#define TABLE_BYTES_MAX ((uint64_t)96 << 20) /* a larger basis is made again for each call */
-#define FIRST_TILE_GROUPS 16                 /* the first tile is small: it finds the error that prunes the others */
+#define FIRST_TILE_GROUPS 16 /* the first tile is small: it finds the error that prunes the others */
 #define TILE_GROUPS 128
 #define FRESH_TILE_GROUPS 16 /* tiles made on the fly */
 #define BATCH 264            /* blocks a scan, tables ready */
 #define FRESH_BATCH 4104     /* the same, tables made on the fly */
+#define PIECE_MAX 16384      /* blocks a call, so that the blocks of a cell come together */
+#define PIECES 16            /* of a tensor, for the threads */
+
+/* Blocks from which a level's lists are worth making. */
+static const uint64_t worth[CELL_LEVELS] = {1000, 6000};
+#define CELLS_SEED_BITS 12 /* with fewer seeds the dense scan is fast enough */
+#define CELLS_ROWS 4
 
 struct block_search {
     slm_allocator allocator;
     slm_profile profile;
     slm_search mode;
     const block_scan_kernel *kernel;
+    const block_filter_kernel *filter;
     scan_shape shape;
     uint32_t groups; /* of all seeds */
     float margin;
-    void *basis_memory;
-    float *basis;    /* aligned in it; NULL where it is made on the fly */
-    float *shortest; /* likewise: one a seed */
+    seed_tables tables; /* without a basis where it is made on the fly */
+    pthread_mutex_t lock;
+    uint64_t blocks; /* asked for so far */
+    int level;       /* the finest whose lists are made, or -1 */
+    bool without_cells;
+    block_cells cells;
 };
 
 struct block_scratch {
@@ -52,6 +63,9 @@ struct block_scratch {
     double *floors;
     best_candidate *best;
     size_t *blocks; /* their numbers in the caller's array */
+    bool has_near;
+    near_scratch near;
+    best_candidate *near_best; /* NEAR_BLOCKS */
 };
 
 /* Memory for a basis, to be freed, and the basis in it at a multiple of 64 bytes. */
@@ -71,27 +85,28 @@ slm_status block_search_create(block_search **search, const slm_profile *profile
     }
     const slm_allocator chosen = slmi_allocator(allocator);
     block_search *made = slmi_allocate_zeroed(&chosen, 1, sizeof *made);
-    if (made == NULL) {
+    if (made == NULL || pthread_mutex_init(&made->lock, NULL) != 0) {
+        slmi_free(&chosen, made);
         return SLM_E_MEMORY;
     }
     made->allocator = chosen;
     made->profile = *profile;
     made->mode = mode;
     made->kernel = scan;
+    made->filter = scan->filter;
+    made->level = -1;
     made->shape = scan_shape_of(profile, rows);
     made->groups = ((UINT32_C(1) << profile->K) + SCAN_LANES - 1) / SCAN_LANES;
-    const double unit = 1.0 / (1 << 24);
-    made->margin = (float)(2 * unit * (2 * sqrt(made->shape.columns) * (rows + 2) + made->shape.columns + 4));
-    const uint64_t floats = (uint64_t)made->groups * SCAN_LANES * (made->shape.columns * made->shape.rows + 1);
-    if (floats * sizeof(float) <= TABLE_BYTES_MAX) {
-        const uint64_t seeds = (uint64_t)made->groups * SCAN_LANES;
-        made->basis_memory = allocate_basis(&chosen, seeds * made->shape.columns * made->shape.rows, &made->basis);
-        made->shortest = slmi_allocate(&chosen, seeds, sizeof(float));
-        if (made->basis_memory == NULL || made->shortest == NULL) {
+    made->margin = scan_margin(made->shape);
+    made->without_cells = true;
+    if (seed_tables_fit(profile, rows)) {
+        const slm_status status = seed_tables_create(&made->tables, profile, rows, &chosen);
+        if (status != SLM_OK) {
             block_search_free(made);
-            return SLM_E_MEMORY;
+            return status;
         }
-        scan_basis_fill(profile, made->shape, 0, made->groups, made->basis, made->shortest);
+        made->without_cells =
+            rows != profile->C || rows < CELLS_ROWS || profile->K < CELLS_SEED_BITS || !seed_tables_completable(&made->tables);
     }
     *search = made;
     return SLM_OK;
@@ -100,31 +115,68 @@ slm_status block_search_create(block_search **search, const slm_profile *profile
 void block_search_free(block_search *search) {
     if (search != NULL) {
         const slm_allocator allocator = search->allocator;
-        slmi_free(&allocator, search->basis_memory);
-        slmi_free(&allocator, search->shortest);
+        block_cells_free(&search->cells);
+        seed_tables_free(&search->tables, &allocator);
+        (void)pthread_mutex_destroy(&search->lock);
         slmi_free(&allocator, search);
     }
+}
+
+/* The relative error to expect: that of a Gaussian source at the records' rate, by a factor these codes were seen to lose. */
+static double expected_error(const slm_profile *profile) {
+    const double error = 1.8 * exp2(-(double)slm_profile_record_bits(profile) / profile->C);
+    return error < 0.5 ? error : 0.5;
+}
+
+void block_search_prepare(block_search *search, uint64_t blocks, unsigned threads) {
+    (void)pthread_mutex_lock(&search->lock);
+    search->blocks += blocks;
+    while (!search->without_cells && search->level + 1 < CELL_LEVELS && search->blocks >= worth[search->level + 1]) {
+        slm_status status = SLM_OK;
+        if (search->level < 0) {
+            status = seed_tables_complete(&search->tables, &search->allocator);
+            if (status == SLM_OK) {
+                status = block_cells_create(&search->cells, &search->tables, search->kernel, search->filter,
+                                            expected_error(&search->profile), &search->allocator);
+            }
+        }
+        if (status == SLM_OK) {
+            status = block_cells_make(&search->cells, (unsigned)(search->level + 1), threads);
+        }
+        if (status == SLM_OK) {
+            search->level++;
+        } else {
+            search->without_cells = true; /* no memory: what there is has to do */
+        }
+    }
+    (void)pthread_mutex_unlock(&search->lock);
 }
 
 const char *block_search_kernel(const block_search *search) { return search->kernel->name; }
 
 unsigned block_search_rows(const block_search *search) { return search->shape.rows; }
 
-size_t block_search_piece(const block_search *search) { return search->basis != NULL ? 4 * BATCH : FRESH_BATCH; }
+size_t block_search_piece(const block_search *search, uint64_t blocks) {
+    if (search->tables.basis == NULL) {
+        return FRESH_BATCH;
+    }
+    const uint64_t part = blocks / PIECES / 8 * 8;
+    return part < 4 * BATCH ? 4 * BATCH : part < PIECE_MAX ? (size_t)part : PIECE_MAX;
+}
 
-slm_status block_scratch_create(block_scratch **scratch, const block_search *search, const slm_allocator *allocator) {
+slm_status block_scratch_create(block_scratch **scratch, block_search *search, const slm_allocator *allocator) {
     const slm_allocator chosen = slmi_allocator(allocator);
     block_scratch *made = slmi_allocate_zeroed(&chosen, 1, sizeof *made);
     if (made == NULL) {
         return SLM_E_MEMORY;
     }
     made->allocator = chosen;
-    made->batch = search->basis != NULL ? BATCH : FRESH_BATCH;
-    made->tile_groups = search->basis != NULL ? TILE_GROUPS : FRESH_TILE_GROUPS;
+    made->batch = search->tables.basis != NULL ? BATCH : FRESH_BATCH;
+    made->tile_groups = search->tables.basis != NULL ? TILE_GROUPS : FRESH_TILE_GROUPS;
     const size_t rows = search->shape.rows;
     const size_t batch = made->batch;
     int complete = 1;
-    if (search->basis == NULL) {
+    if (search->tables.basis == NULL) {
         const size_t seeds = (size_t)made->tile_groups * SCAN_LANES;
         made->basis_memory = allocate_basis(&chosen, seeds * rows * search->shape.columns, &made->basis);
         made->shortest = slmi_allocate(&chosen, seeds, sizeof(float));
@@ -137,6 +189,14 @@ slm_status block_scratch_create(block_scratch **scratch, const block_search *sea
     made->lengths = slmi_allocate(&chosen, batch, sizeof *made->lengths);
     made->floors = slmi_allocate(&chosen, batch, sizeof *made->floors);
     made->best = slmi_allocate(&chosen, batch, sizeof *made->best);
+    (void)pthread_mutex_lock(&search->lock);
+    const int level = search->level;
+    (void)pthread_mutex_unlock(&search->lock);
+    if (level >= 0) {
+        made->near_best = slmi_allocate(&chosen, NEAR_BLOCKS, sizeof *made->near_best);
+        made->has_near = near_scratch_create(&made->near, &search->cells, (unsigned)level, &chosen) == SLM_OK;
+        complete = complete && made->near_best != NULL && made->has_near;
+    }
     made->blocks = slmi_allocate(&chosen, batch, sizeof *made->blocks);
     if (!complete || made->unit == NULL || made->limits == NULL || made->found == NULL || made->counts == NULL || made->lengths == NULL ||
         made->floors == NULL || made->best == NULL || made->blocks == NULL) {
@@ -160,6 +220,10 @@ void block_scratch_free(block_scratch *scratch) {
         slmi_free(&allocator, scratch->floors);
         slmi_free(&allocator, scratch->best);
         slmi_free(&allocator, scratch->blocks);
+        slmi_free(&allocator, scratch->near_best);
+        if (scratch->has_near) {
+            near_scratch_free(&scratch->near);
+        }
         slmi_free(&allocator, scratch);
     }
 }
@@ -258,9 +322,9 @@ static uint64_t search_batch(const block_search *search, block_scratch *scratch,
         const float *shortest;
         scan.first_seed = group * SCAN_LANES;
         scan.groups = tile;
-        if (search->basis != NULL) {
-            scan.basis = search->basis + (size_t)scan.first_seed * rows * search->shape.columns;
-            shortest = search->shortest + scan.first_seed;
+        if (search->tables.basis != NULL) {
+            scan.basis = search->tables.basis + (size_t)scan.first_seed * rows * search->shape.columns;
+            shortest = search->tables.shortest + scan.first_seed;
         } else {
             scan_basis_fill(&search->profile, search->shape, scan.first_seed, tile, scratch->basis, scratch->shortest);
             scan.basis = scratch->basis;
@@ -282,45 +346,64 @@ static uint64_t search_batch(const block_search *search, block_scratch *scratch,
     return examined;
 }
 
+/* Gives a block's result to the caller. */
+static void deliver(const block_search *search, size_t block, const best_candidate *best, uint64_t *records, double *errors) {
+    records[block] = candidate_record(&search->profile, best->key);
+    if (errors != NULL) {
+        errors[block] = best->error;
+    }
+}
+
+/* The blocks that lie waiting in the scratch. */
+static uint64_t search_waiting(const block_search *search, block_scratch *scratch, const double *targets, size_t waiting, uint64_t *records,
+                               double *errors) {
+    const uint64_t examined = waiting > 0 ? search_batch(search, scratch, targets, waiting) : 0;
+    for (size_t b = 0; b < waiting; b++) {
+        deliver(search, scratch->blocks[b], &scratch->best[b], records, errors);
+    }
+    return examined;
+}
+
 uint64_t block_search_run(const block_search *search, block_scratch *scratch, const double *targets, size_t count, uint64_t *records,
                           double *errors) {
     const unsigned rows = search->shape.rows;
     uint64_t examined = 0;
     size_t waiting = 0;
-    for (size_t i = 0; i < count || waiting > 0; i++) {
-        if (i < count) {
-            const double *target = targets + i * rows;
-            best_candidate best = {INFINITY, 0};
-            double square = 0;
-            for (unsigned c = 0; c < rows; c++) {
-                square += target[c] * target[c];
+    for (size_t i = 0; i < count; i++) {
+        const double *target = targets + i * rows;
+        if (scratch->has_near) {
+            if (i % NEAR_BLOCKS == 0) {
+                near_counts counts = {0};
+                near_search(&search->cells, &scratch->near, search->mode, target, count - i < NEAR_BLOCKS ? count - i : NEAR_BLOCKS,
+                            scratch->near_best, &counts);
+                examined += counts.examined;
             }
-            const double length = sqrt(square);
-            const double floor = candidate_floor(target, rows);
-            examine(search, target, length, 1, &best);
-            examined++;
-            if (is_settled(search, &best, floor, 1)) { /* such as a block of zeros */
-                records[i] = candidate_record(&search->profile, best.key);
-                if (errors != NULL) {
-                    errors[i] = best.error;
-                }
-            } else {
-                scratch->blocks[waiting] = i;
-                scratch->lengths[waiting] = length;
-                scratch->floors[waiting] = floor;
-                scratch->best[waiting++] = best;
+            if (scratch->near_best[i % NEAR_BLOCKS].error < INFINITY) {
+                deliver(search, i, &scratch->near_best[i % NEAR_BLOCKS], records, errors);
+                continue;
             }
         }
-        if (waiting == scratch->batch || (waiting > 0 && i + 1 >= count)) {
-            examined += search_batch(search, scratch, targets, waiting);
-            for (size_t b = 0; b < waiting; b++) {
-                records[scratch->blocks[b]] = candidate_record(&search->profile, scratch->best[b].key);
-                if (errors != NULL) {
-                    errors[scratch->blocks[b]] = scratch->best[b].error;
-                }
-            }
+        best_candidate best = {INFINITY, 0};
+        double square = 0;
+        for (unsigned c = 0; c < rows; c++) {
+            square += target[c] * target[c];
+        }
+        const double length = sqrt(square);
+        const double floor = candidate_floor(target, rows);
+        examine(search, target, length, 1, &best);
+        examined++;
+        if (is_settled(search, &best, floor, 1)) { /* such as a block of zeros */
+            deliver(search, i, &best, records, errors);
+            continue;
+        }
+        scratch->blocks[waiting] = i;
+        scratch->lengths[waiting] = length;
+        scratch->floors[waiting] = floor;
+        scratch->best[waiting++] = best;
+        if (waiting == scratch->batch) {
+            examined += search_waiting(search, scratch, targets, waiting, records, errors);
             waiting = 0;
         }
     }
-    return examined;
+    return examined + search_waiting(search, scratch, targets, waiting, records, errors);
 }

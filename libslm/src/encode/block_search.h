@@ -16,10 +16,13 @@ const char *block_search_kernel(const block_search *search);
 
 unsigned block_search_rows(const block_search *search);
 
-/* How many blocks a call of block_search_run should have, so that tables serve many: a multiple of 8. */
-size_t block_search_piece(const block_search *search);
+/* Makes what is worth it for so many more blocks, with up to `threads` threads. Scratch memory made before goes on without. */
+void block_search_prepare(block_search *search, uint64_t blocks, unsigned threads);
 
-slm_status block_scratch_create(block_scratch **scratch, const block_search *search, const slm_allocator *allocator);
+/* How many blocks of so many a call of block_search_run should have, so that tables serve many: a multiple of 8. */
+size_t block_search_piece(const block_search *search, uint64_t blocks);
+
+slm_status block_scratch_create(block_scratch **scratch, block_search *search, const slm_allocator *allocator);
 void block_scratch_free(block_scratch *scratch); /* NULL is allowed */
 
 /* The records of `count` blocks. targets: count x rows finite numbers, weights in units of T. errors (may be NULL): sum of (target - T)^2

@@ -56,8 +56,8 @@ typedef struct encode_worker {
     trellis_scratch *trellis;
 } encode_worker;
 
-/* Pieces of the encoder's coding: the largest shape of one. */
-piece_shape encode_piece_shape(const slm_encoder *encoder);
+/* Pieces of a tensor of the encoder's coding: the largest shape of one. */
+piece_shape encode_piece_shape(const slm_encoder *encoder, uint64_t elements);
 /* Bytes of the codes of `length` weights of a run from a block's first. */
 uint64_t encode_code_bytes(const slm_encoder *encoder, uint64_t length);
 

@@ -420,7 +420,7 @@ slm_status slm_encode_tensor(const slm_encoder *encoder, uint64_t elements, cons
     }
     job->encoder = encoder;
     job->io = io;
-    job->shape = encode_piece_shape(encoder);
+    job->shape = encode_piece_shape(encoder, elements);
     job->runs = runs;
     job->failed_element = UINT64_MAX;
     if (!job->shape.is_part && job->shape.segments > runs) {
@@ -428,6 +428,9 @@ slm_status slm_encode_tensor(const slm_encoder *encoder, uint64_t elements, cons
     }
     unsigned threads = encoder->threads < 1 ? 1 : encoder->threads > THREADS_MAX ? THREADS_MAX : encoder->threads;
     const uint64_t pieces = count_pieces(job);
+    if (encoder->blocks != NULL) {
+        block_search_prepare(encoder->blocks, runs * (encoder->coding.run_length / encoder->coding.profile.C), threads);
+    }
     threads = threads > pieces ? (unsigned)pieces : threads;
     encode_worker *workers = slmi_allocate_zeroed(allocator, threads, sizeof *workers);
     unsigned ready = 0;

@@ -4,7 +4,7 @@
 
 #define TRELLIS_WEIGHTS 4096 /* runs shorter than this are taken together */
 
-piece_shape encode_piece_shape(const slm_encoder *encoder) {
+piece_shape encode_piece_shape(const slm_encoder *encoder, uint64_t elements) {
     const slm_coding *coding = &encoder->coding;
     piece_shape shape = {1, coding->run_length, false};
     if (coding->profile.coding == SLM_CODING_TRELLIS) {
@@ -13,7 +13,8 @@ piece_shape encode_piece_shape(const slm_encoder *encoder) {
         }
         return shape;
     }
-    const uint64_t blocks = block_search_piece(encoder->blocks != NULL ? encoder->blocks : encoder->short_last);
+    const uint64_t blocks =
+        block_search_piece(encoder->blocks != NULL ? encoder->blocks : encoder->short_last, elements / coding->profile.C);
     const uint64_t run_blocks = slm_profile_blocks(&coding->profile, coding->run_length);
     if (run_blocks <= blocks) {
         shape.segments = blocks / run_blocks;

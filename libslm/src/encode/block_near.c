@@ -1,0 +1,314 @@
+/* Block coding's search by cells. Blocks are taken cell by cell; a list's part that can matter is filtered by one 8-bit product a seed,
+ * what passes by its residual in 16-bit integers, and the few left are looked at in double, the smallest residual first.
+ *
+ * All bounds keep a seed in doubt. Below, u is the block's direction, rho the relative error looked for, S a seed's subspace and B its
+ * orthonormal basis.
+ *   Angle: angle(c, S) <= angle(c, u) + asin(rho) for the cell's direction c (block_cells.c).
+ *   Filter: with integers X near t u, t = FILTER_TARGET, |<X, G>| <= t (rho |G| + |part of G inside S|) + |G| |X - t u|.
+ *   Residual: |B^T u| from integers is wrong by at most seed_tables.drift.
+ * A first round looks for a guessed rho. If the best error it finds is no more, every seed that could do better was kept; else a second
+ * round looks for the error found.
+ */
+#include "block_near.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "../container/alloc.h"
+
+#define FAR 0.5          /* squared relative errors above this are not looked for here */
+#define SHORT 64.0       /* nor blocks shorter than this, in units of T */
+#define SLACK 1e-9       /* relative, for what is computed in double */
+#define SINE_SLACK 1e-6  /* and for a squared sine made of sums of angles */
+#define GUESS_FIRST 1.3  /* times the expected squared error */
+#define GUESS_GROWTH 2.0 /* where nothing was found */
+#define REMEMBERED 24    /* seeds examined in a first round */
+
+slm_status near_scratch_create(near_scratch *scratch, const block_cells *cells, unsigned level, const slm_allocator *allocator) {
+    const uint64_t seeds = (uint64_t)cells->tables->groups * SCAN_LANES + FILTER_GROUP;
+    *scratch = (near_scratch){.allocator = *allocator, .level = level};
+    scratch->cells = slmi_allocate(allocator, NEAR_BLOCKS, sizeof *scratch->cells);
+    scratch->coarse = slmi_allocate(allocator, NEAR_BLOCKS, sizeof *scratch->coarse);
+    scratch->order = slmi_allocate(allocator, NEAR_BLOCKS, sizeof *scratch->order);
+    scratch->starts = slmi_allocate(allocator, cells->levels[level].count + 1, sizeof *scratch->starts);
+    scratch->passed = slmi_allocate(allocator, seeds, sizeof *scratch->passed);
+    scratch->kept = slmi_allocate(allocator, seeds, sizeof *scratch->kept);
+    if (scratch->cells == NULL || scratch->coarse == NULL || scratch->order == NULL || scratch->starts == NULL || scratch->passed == NULL ||
+        scratch->kept == NULL) {
+        near_scratch_free(scratch);
+        return SLM_E_MEMORY;
+    }
+    return SLM_OK;
+}
+
+void near_scratch_free(near_scratch *scratch) {
+    slmi_free(&scratch->allocator, scratch->cells);
+    slmi_free(&scratch->allocator, scratch->coarse);
+    slmi_free(&scratch->allocator, scratch->order);
+    slmi_free(&scratch->allocator, scratch->starts);
+    slmi_free(&scratch->allocator, scratch->passed);
+    slmi_free(&scratch->allocator, scratch->kept);
+    *scratch = (near_scratch){.allocator = scratch->allocator};
+}
+
+/* A block in the forms its search needs. */
+typedef struct near_block {
+    const double *target;
+    double length;
+    double off; /* |X - t u| */
+    filter_target filter;
+    cell_place place;
+} near_block;
+
+static double length_of(const double *target, unsigned rows) {
+    double square = 0;
+    for (unsigned c = 0; c < rows; c++) {
+        square += target[c] * target[c];
+    }
+    return sqrt(square);
+}
+
+/* The nearest integer, where |x| < 2^51. */
+static double nearest_integer(double x) { return (x + 6755399441055744.0) - 6755399441055744.0; }
+
+static void prepare(const block_cells *cells, near_block *block, const double *target, double length) {
+    const unsigned rows = cells->tables->shape.rows;
+    int8_t bytes[2 * FILTER_PAIRS_MAX] = {0};
+    const double shrink = 1 / length;
+    double off = 0;
+    block->target = target;
+    block->length = length;
+    memset(&block->filter, 0, sizeof block->filter);
+    for (unsigned c = 0; c < rows; c++) {
+        const double unit = target[c] * shrink;
+        const double whole = nearest_integer(unit * FILTER_TARGET);
+        off += (whole - unit * FILTER_TARGET) * (whole - unit * FILTER_TARGET);
+        bytes[c] = (int8_t)whole;
+        block->filter.sum += bytes[c];
+        block->filter.coordinates[c] = (int16_t)nearest_integer(unit * RESIDUAL_UNIT);
+    }
+    block->off = sqrt(off);
+    for (unsigned j = 0; j < FILTER_PAIRS_MAX; j++) {
+        block->filter.pairs[j] = (int16_t)((uint8_t)bytes[2 * j] | (int16_t)((uint16_t)(uint8_t)bytes[2 * j + 1] << 8));
+    }
+}
+
+/* How many groups of a list can have a seed within `rho` of the block. False where the list does not reach that far. */
+static bool groups_within(const block_cells *cells, unsigned level, const near_block *block, double rho, size_t *groups) {
+    const unsigned rows = cells->tables->shape.rows;
+    const cell_list *list = &cells->levels[level].lists[block->place.cell[level]];
+    double direction[2 * FILTER_PAIRS_MAX];
+    double product = 0;
+    const double size = block_cells_direction(cells, level, block->place.cell[level], direction);
+    if (list->rows == NULL) {
+        return false;
+    }
+    for (unsigned c = 0; c < rows; c++) {
+        product += direction[c] * block->target[c];
+    }
+    double cosine = fabs(product) / (size * block->length);
+    cosine = cosine < 1 ? cosine : 1;
+    const double sine = sqrt(1 - cosine * cosine);
+    const double far_cosine = cosine * sqrt(1 - rho * rho) - sine * rho;
+    if (far_cosine < SINE_SLACK) {
+        return false;
+    }
+    const double square = 1 - far_cosine * far_cosine + SINE_SLACK;
+    if (square > list->cut) {
+        return false;
+    }
+    size_t low = 0;
+    size_t high = list->groups;
+    while (low < high) {
+        const size_t middle = (low + high) / 2;
+        if ((double)list->starts[middle] > square) {
+            high = middle;
+        } else {
+            low = middle + 1;
+        }
+    }
+    *groups = low;
+    return true;
+}
+
+/* The limit of sums of squared integer products for seeds that can have an error of at most rho. */
+static float limit_of(const seed_tables *tables, double square) {
+    const double unit = (double)RESIDUAL_UNIT * RESIDUAL_UNIT;
+    if (tables->shape.complement) {
+        const double most = sqrt(square) + tables->drift;
+        return (float)(most * most * unit * unit * (1 + 2e-6));
+    }
+    const double least = (square < 1 ? sqrt(1 - square) : 0) - tables->drift;
+    return least > 0 ? (float)(least * least * unit * unit * (1 - 2e-6)) : 0;
+}
+
+/* B^T x, wrong by no more than the tables' drift times the block's length. */
+static void project(const seed_tables *tables, const near_block *block, uint32_t seed, double *y) {
+    const residual_shape shape = tables->residual;
+    const int16_t *columns = tables->integers + (size_t)seed * shape.pairs * shape.fours * 8;
+    const double unit = block->length / ((double)RESIDUAL_UNIT * RESIDUAL_UNIT);
+    for (unsigned k = 0; k < tables->shape.columns; k++) {
+        const int16_t *column = columns + (size_t)(k / 4) * shape.pairs * 8 + k % 4 * 2;
+        int32_t product = 0;
+        for (unsigned j = 0; j < shape.pairs; j++) {
+            product += column[j * 8] * block->filter.coordinates[2 * j] + column[j * 8 + 1] * block->filter.coordinates[2 * j + 1];
+        }
+        y[k] = product * unit;
+    }
+}
+
+static void examine(const block_cells *cells, slm_search mode, const near_block *block, uint32_t seed, best_candidate *best) {
+    const seed_tables *tables = cells->tables;
+    const slm_profile *profile = &tables->profile;
+    if (!tables->shape.complement) {
+        const seed_brief brief = seed_tables_brief(tables, seed);
+        double y[4 * FILTER_FOURS_MAX];
+        project(tables, block, seed, y);
+        if (mode == SLM_SEARCH_EXACT) {
+            candidate_search_brief(profile, &brief, seed, block->target, block->length, y, best);
+            return;
+        }
+        if (candidate_search_paper_brief(profile, &brief, seed, block->target, block->length, y, best)) {
+            return;
+        }
+    }
+    seed_lattice lattice;
+    seed_lattice_make(&lattice, profile, tables->shape.rows, seed);
+    if (mode == SLM_SEARCH_PAPER || best->error == INFINITY) {
+        candidate_search_paper(profile, &lattice, seed, block->target, best); /* for the exact search a good first one */
+    }
+    if (mode == SLM_SEARCH_EXACT) {
+        candidate_search_exact(profile, &lattice, seed, block->target, block->length, best);
+    }
+}
+
+/* The smallest residual first. */
+static void sort_kept(seed_residual *kept, size_t count, bool complement) {
+    for (size_t i = 1; i < count; i++) {
+        const seed_residual moved = kept[i];
+        size_t j = i;
+        for (; j > 0 && (complement ? kept[j - 1].square > moved.square : kept[j - 1].square < moved.square); j--) {
+            kept[j] = kept[j - 1];
+        }
+        kept[j] = moved;
+    }
+}
+
+#define KEPT_MAX 512 /* more are a sign that the error looked for is too large to prune by */
+
+static bool search_one(const block_cells *cells, near_scratch *scratch, slm_search mode, const near_block *block, best_candidate *best,
+                       near_counts *counts) {
+    const seed_tables *tables = cells->tables;
+    const bool complement = tables->shape.complement != 0;
+    uint32_t examined[REMEMBERED];
+    size_t remembered = 0;
+    double square = scratch->guess;
+    for (;;) {
+        unsigned level = scratch->level;
+        size_t groups;
+        if (square > FAR) {
+            return false;
+        }
+        const double rho = sqrt(square);
+        while (!groups_within(cells, level, block, rho, &groups)) {
+            if (level-- == 0) {
+                return false;
+            }
+        }
+        const cell_list *list = &cells->levels[level].lists[block->place.cell[level]];
+        const int threshold = (int)(FILTER_TARGET * (rho * list->norm + list->skew) + list->norm * block->off + 0.01);
+        const size_t passed = cells->filter->filter(list->rows, list->seeds, groups, cells->pairs, &block->filter,
+                                                    threshold < INT16_MAX ? threshold : INT16_MAX - 1, scratch->passed);
+        const size_t kept = cells->filter->residuals(tables->integers, tables->residual, scratch->passed, passed, &block->filter,
+                                                     limit_of(tables, square), scratch->kept);
+        counts->rounds++;
+        counts->coarse += level == 0;
+        counts->listed += groups * FILTER_GROUP;
+        counts->passed += passed;
+        if (kept > KEPT_MAX) {
+            return false;
+        }
+        for (size_t i = 0; i < kept && i < 16; i++) {
+            seed_tables_fetch(tables, scratch->kept[i].seed);
+        }
+        sort_kept(scratch->kept, kept, complement);
+        const double scale = 1 / (block->length * block->length);
+        double found = best->error;
+        float limit = complement ? INFINITY : 0;
+        for (size_t i = 0; i < kept; i++) {
+            const uint32_t seed = scratch->kept[i].seed;
+            if (best->error < found || i == 0) {
+                found = best->error;
+                limit = found < INFINITY ? limit_of(tables, found * scale * (1 + SLACK)) : limit;
+            }
+            if (complement ? scratch->kept[i].square > limit : scratch->kept[i].square < limit) {
+                break;
+            }
+            bool again = seed == 0;
+            for (size_t j = 0; j < remembered && !again; j++) {
+                again = examined[j] == seed;
+            }
+            if (!again) {
+                examine(cells, mode, block, seed, best);
+                counts->examined++;
+                if (remembered < REMEMBERED) {
+                    examined[remembered++] = seed;
+                }
+            }
+        }
+        if (best->error * scale * (1 + SLACK) <= square) {
+            return true;
+        }
+        square = best->error < INFINITY ? best->error * scale * (1 + 2 * SLACK) : square * GUESS_GROWTH;
+    }
+}
+
+void near_search(const block_cells *cells, near_scratch *scratch, slm_search mode, const double *targets, size_t count,
+                 best_candidate *best, near_counts *counts) {
+    const unsigned rows = cells->tables->shape.rows;
+    const cell_level *level = &cells->levels[scratch->level];
+    double sum = 0;
+    uint64_t summed = 0;
+    scratch->guess = GUESS_FIRST * cells->expected; /* the same at each call, so that no count depends on the threads */
+    memset(scratch->starts, 0, (level->count + 1) * sizeof *scratch->starts);
+    for (size_t i = 0; i < count; i++) {
+        const double *target = targets + i * rows;
+        const double length = length_of(target, rows);
+        float unit[2 * FILTER_PAIRS_MAX];
+        best[i] = (best_candidate){INFINITY, 0};
+        scratch->cells[i] = UINT32_MAX;
+        if (length >= SHORT && length < 1e100) {
+            for (unsigned c = 0; c < rows; c++) {
+                unit[c] = (float)(target[c] / length);
+            }
+            const cell_place place = block_cells_place(cells, unit);
+            scratch->cells[i] = place.cell[scratch->level];
+            scratch->coarse[i] = (uint8_t)place.cell[0];
+            scratch->starts[scratch->cells[i] + 1]++;
+        }
+    }
+    for (unsigned i = 0; i < level->count; i++) {
+        scratch->starts[i + 1] += scratch->starts[i];
+    }
+    const size_t placed = scratch->starts[level->count];
+    for (size_t i = 0; i < count; i++) {
+        if (scratch->cells[i] != UINT32_MAX) {
+            scratch->order[scratch->starts[scratch->cells[i]]++] = (uint32_t)i;
+        }
+    }
+    for (size_t i = 0; i < placed; i++) {
+        const size_t b = scratch->order[i];
+        near_block block;
+        const double *target = targets + b * rows;
+        prepare(cells, &block, target, length_of(target, rows));
+        block.place.cell[0] = scratch->coarse[b];
+        block.place.cell[scratch->level] = scratch->cells[b];
+        if (!search_one(cells, scratch, mode, &block, &best[b], counts)) {
+            best[b] = (best_candidate){INFINITY, 0};
+        } else {
+            sum += best[b].error / (block.length * block.length);
+            summed++;
+            scratch->guess = GUESS_FIRST * sum / (double)summed;
+        }
+    }
+}
