@@ -23,7 +23,23 @@ bool archive_fault(fault *f, struct archive *a, const char *what) {
     const char *text = archive_error_string(a);
     bool machine = number == ENOMEM || number == ENOSPC || number == EIO || number == EDQUOT || number == EFBIG || number == EACCES ||
                    number == EROFS || number == ENAMETOOLONG || number == EMFILE;
-    return fault_set(f, machine ? FAULT_SYSTEM : FAULT_INPUT, "%s: %s", what, text != NULL ? text : "unknown error");
+    if (text != NULL && strstr(text, "not enough memory") != NULL) /* zstd's words */
+        machine = true;
+    if (text == NULL) /* what is wrong with an archive is always said */
+        return fault_system(f, ENOMEM, "%s", what);
+    return fault_set(f, machine ? FAULT_SYSTEM : FAULT_INPUT, "%s: %s", what, text);
+}
+
+int archive_open_source(struct archive *a, void *context, archive_read_callback *read, archive_skip_callback *skip,
+                        archive_seek_callback *seek) {
+    int status = archive_read_set_callback_data(a, context);
+    if (status == ARCHIVE_OK)
+        status = archive_read_set_read_callback(a, read);
+    if (status == ARCHIVE_OK)
+        status = archive_read_set_skip_callback(a, skip);
+    if (status == ARCHIVE_OK)
+        status = archive_read_set_seek_callback(a, seek);
+    return status == ARCHIVE_OK ? archive_read_open1(a) : status;
 }
 
 bool archive_fill(struct archive *a, void *buffer, size_t size, size_t *got, const char *name, fault *f) {

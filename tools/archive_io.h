@@ -18,6 +18,10 @@ void archive_leave(archive_scope scope);
 /* FAULT_INPUT, or FAULT_SYSTEM where the cause is the machine; "what: libarchive's sentence". */
 bool archive_fault(fault *f, struct archive *a, const char *what);
 
+/* As archive_read_open, which does not see that its memory was short; an archive_status. */
+int archive_open_source(struct archive *a, void *context, archive_read_callback *read, archive_skip_callback *skip,
+                        archive_seek_callback *seek);
+
 /* Fills `buffer` from the current entry as far as it goes: short only at the entry's end. */
 bool archive_fill(struct archive *a, void *buffer, size_t size, size_t *got, const char *name, fault *f);
 

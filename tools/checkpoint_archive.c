@@ -17,9 +17,13 @@
 struct archive_pass {
     archive_scope scope;
     struct archive *a;
-    char *name;    /* of the member at hand */
-    size_t source; /* that is being read, SIZE_MAX between sources */
-    size_t next;   /* its next tensor */
+    struct archive_entry *entry;
+    int fd;
+    int64_t size;
+    uint8_t *buffer; /* what libarchive reads from the file */
+    char *name;      /* of the member at hand */
+    size_t source;   /* that is being read, SIZE_MAX between sources */
+    size_t next;     /* its next tensor */
 };
 
 /* A member called *.safetensors. */
@@ -40,38 +44,66 @@ typedef struct first_pass {
 
 /* ---- Members ---- */
 
-static archive_pass *pass_open(checkpoint *cp, fault *f) {
-    archive_pass *pass = calloc(1, sizeof *pass);
-    if (pass == NULL || lseek(cp->fd, 0, SEEK_SET) != 0) {
-        fault_system(f, pass == NULL ? ENOMEM : errno, "cannot read the archive");
-        free(pass);
-        return NULL;
-    }
-    pass->source = SIZE_MAX;
-    pass->scope = archive_enter();
-    pass->a = archive_read_new();
-    if (pass->a == NULL || archive_read_support_format_tar(pass->a) != ARCHIVE_OK ||
-        archive_read_support_format_zip(pass->a) != ARCHIVE_OK || archive_read_support_filter_gzip(pass->a) != ARCHIVE_OK ||
-        archive_read_support_filter_zstd(pass->a) != ARCHIVE_OK || archive_read_open_fd(pass->a, cp->fd, CHECKPOINT_BUFFER) != ARCHIVE_OK) {
-        if (pass->a != NULL)
-            archive_fault(f, pass->a, "cannot open the archive");
-        else
-            fault_system(f, ENOMEM, "cannot read the archive");
-        archive_read_free(pass->a);
-        archive_leave(pass->scope);
-        free(pass);
-        return NULL;
-    }
-    return pass;
+static la_ssize_t read_file(struct archive *a, void *context, const void **buffer) {
+    const archive_pass *pass = context;
+    size_t got;
+    int number = read_some(pass->fd, pass->buffer, CHECKPOINT_BUFFER, &got);
+    if (number != 0)
+        archive_set_error(a, number, "%s", strerror(number));
+    *buffer = pass->buffer;
+    return number == 0 ? (la_ssize_t)got : -1;
+}
+
+/* Not past the end, so that a cut archive is seen to be one. */
+static la_int64_t skip_file(struct archive *a, void *context, la_int64_t request) {
+    const archive_pass *pass = context;
+    (void)a;
+    off_t at = lseek(pass->fd, 0, SEEK_CUR);
+    if (at < 0 || at >= pass->size || request <= 0)
+        return 0;
+    la_int64_t step = request < pass->size - at ? request : pass->size - at;
+    return lseek(pass->fd, step, SEEK_CUR) < 0 ? 0 : step;
+}
+
+static la_int64_t seek_file(struct archive *a, void *context, la_int64_t offset, int whence) {
+    off_t at = lseek(((const archive_pass *)context)->fd, offset, whence);
+    if (at < 0)
+        archive_set_error(a, errno, "%s", strerror(errno));
+    return at < 0 ? ARCHIVE_FATAL : at;
 }
 
 static void pass_close(archive_pass *pass) {
     if (pass == NULL)
         return;
     archive_read_free(pass->a);
+    archive_entry_free(pass->entry);
     archive_leave(pass->scope);
+    free(pass->buffer);
     free(pass->name);
     free(pass);
+}
+
+static archive_pass *pass_open(checkpoint *cp, fault *f) {
+    struct stat about;
+    archive_pass *pass = calloc(1, sizeof *pass);
+    if (pass == NULL || fstat(cp->fd, &about) != 0 || lseek(cp->fd, 0, SEEK_SET) != 0) {
+        fault_system(f, pass == NULL ? ENOMEM : errno, "cannot read the archive");
+        free(pass);
+        return NULL;
+    }
+    *pass = (archive_pass){.fd = cp->fd, .size = about.st_size, .source = SIZE_MAX, .scope = archive_enter()};
+    pass->a = archive_read_new();
+    pass->entry = archive_entry_new(); /* libarchive's own may not be there where memory is short */
+    pass->buffer = malloc(CHECKPOINT_BUFFER);
+    bool ok = (pass->a != NULL && pass->entry != NULL && pass->buffer != NULL) || fault_system(f, ENOMEM, "cannot read the archive");
+    if (ok && (archive_read_support_format_tar(pass->a) != ARCHIVE_OK || archive_read_support_format_zip(pass->a) != ARCHIVE_OK ||
+               archive_read_support_filter_gzip(pass->a) != ARCHIVE_OK || archive_read_support_filter_zstd(pass->a) != ARCHIVE_OK ||
+               archive_open_source(pass->a, pass, read_file, skip_file, seek_file) != ARCHIVE_OK))
+        ok = archive_fault(f, pass->a, "cannot open the archive");
+    if (ok)
+        return pass;
+    pass_close(pass);
+    return NULL;
 }
 
 /* The next regular file; pass->name is NULL after the last. Anything that could not be written below a folder is refused by name. */
@@ -79,8 +111,8 @@ static bool pass_member(archive_pass *pass, fault *f) {
     for (;;) {
         free(pass->name);
         pass->name = NULL;
-        struct archive_entry *entry;
-        int status = archive_read_next_header(pass->a, &entry);
+        struct archive_entry *entry = pass->entry;
+        int status = archive_read_next_header2(pass->a, entry);
         if (status == ARCHIVE_EOF)
             return true;
         if (status == ARCHIVE_RETRY)
@@ -91,7 +123,8 @@ static bool pass_member(archive_pass *pass, fault *f) {
         if (raw == NULL)
             return fault_set(f, FAULT_INPUT, "a member of the archive has a name that is not UTF-8");
         if (!member_path(raw, &pass->name, &reason))
-            return fault_set(f, FAULT_INPUT, "member '%s' is refused: %s", raw, reason);
+            return reason == NULL ? fault_system(f, ENOMEM, "cannot read the archive")
+                                  : fault_set(f, FAULT_INPUT, "member '%s' is refused: %s", raw, reason);
         unsigned type = (unsigned)archive_entry_filetype(entry);
         if (archive_entry_hardlink(entry) != NULL || type == AE_IFLNK)
             return fault_set(f, FAULT_INPUT, "member '%s' is refused: a link", raw);
@@ -197,6 +230,9 @@ static bool put_aside(checkpoint *cp, archive_pass *pass, first_pass *first, uin
             return false;
         if (got > SIDE_BYTES_MAX - first->aside_size)
             return fault_set(f, FAULT_UNSUPPORTED, "side files of more than %" PRIu64 " bytes, at '%s'", SIDE_BYTES_MAX, pass->name);
+        if (!side_ratio_fits(first->aside_size + got, (uint64_t)pass->size))
+            return fault_set(f, FAULT_INPUT, "member '%s' is refused: the side files are more than %d times as large as the archive",
+                             pass->name, SIDE_RATIO_MAX);
         int number = positioned_write(first->aside, first->aside_size, cp->buffer, got);
         if (number != 0)
             return fault_system(f, number, "%s: cannot put it aside in a temporary file", pass->name);

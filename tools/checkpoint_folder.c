@@ -58,6 +58,8 @@ static bool list_entry(checkpoint *cp, int fd, const char *entry, char *name, un
         keep = false;
     } else if (!text_is_utf8(name, strlen(name))) {
         checkpoint_warn(cp, "skipped: the name of '%s' is not UTF-8", name);
+    } else if (text_has_controls(name)) {
+        checkpoint_warn(cp, "skipped: the name of '%s' has control characters", name);
     } else {
         keep = true;
     }

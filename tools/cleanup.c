@@ -85,6 +85,8 @@ bool cleanup_start(void) {
     }
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN);
+    if (atexit(cleanup_run) != 0) /* libarchive ends the process where it has no memory */
+        return false;
     if (!any)
         return true;
     pthread_t thread;

@@ -1,8 +1,8 @@
 /* tools/cleanup.h: temporary files and folders that must not outlive the command, however it ends.
  *
  * A thread of its own waits for SIGINT, SIGTERM and SIGHUP, removes what is registered and then ends the process by that same signal, so
- * that the exit code is 128 + n as shells expect. main() removes what is left on every other way out. Creation and registration happen
- * under one lock, so that no signal falls between them:
+ * that the exit code is 128 + n as shells expect. main(), and exit(), remove what is left on every other way out. Creation and registration
+ * happen under one lock, so that no signal falls between them:
  *
  *     cleanup_lock();
  *     status = slm_file_create(&file, path, overwrite, &error);

@@ -84,6 +84,12 @@ static bool append_glob(const char ***list, size_t *count, const char *glob) {
     return true;
 }
 
+static int profile_error(const char *option, const fault *f) {
+    if (f->kind == FAULT_USAGE || f->kind == FAULT_INPUT)
+        return usage_error(&command_encode, "%s: %s", option, f->text);
+    return fault_report(f, option);
+}
+
 /* GLOB=PROFILE; the profile's own parameters contain '=', too, so the first one divides. */
 static int add_choice(plan_rules *rules, const char *text) {
     const char *equals = strchr(text, '=');
@@ -101,7 +107,7 @@ static int add_choice(plan_rules *rules, const char *text) {
     }
     if (!profile_from_text(equals + 1, &choice.profile, &f)) {
         free(choice.glob);
-        return usage_error(&command_encode, "--profile-for: %s", f.text);
+        return profile_error("--profile-for", &f);
     }
     rules->choices[rules->choice_count++] = choice;
     return EXIT_CODE_OK;
@@ -148,7 +154,7 @@ static int take_option(encode_command *c, int code, const char *argument) {
     case 'f': c->output.force = true; break;
     case 'p':
         if (!profile_from_text(argument, &rules->profile, &f))
-            return usage_error(&command_encode, "--profile: %s", f.text);
+            return profile_error("--profile", &f);
         break;
     case OPTION_PROFILE_FOR: return add_choice(rules, argument);
     case OPTION_INCLUDE: ok = append_glob(&rules->include, &rules->include_count, argument); break;

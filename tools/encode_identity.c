@@ -6,6 +6,7 @@
 #include <xxhash.h>
 
 #include "encode_journal.h"
+#include "json_text.h"
 #include "profile_text.h"
 #include "report.h"
 
@@ -143,8 +144,8 @@ static bool differing_option(const json_t *then, const json_t *now, fault *f) {
     json_object_foreach((json_t *)(uintptr_t)now, key, value) {
         if (same(then, now, key))
             continue;
-        char *was = json_dumps(json_object_get(then, key), JSON_ENCODE_ANY | JSON_COMPACT),
-             *is = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
+        char *was = json_text_make(json_object_get(then, key), JSON_ENCODE_ANY | JSON_COMPACT),
+             *is = json_text_make(value, JSON_ENCODE_ANY | JSON_COMPACT);
         fault_set(f, FAULT_USAGE, "cannot resume: %s was %s and is %s now", key, was != NULL ? was : "another", is != NULL ? is : "this");
         free(was);
         free(is);

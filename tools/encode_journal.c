@@ -11,6 +11,7 @@
 #include <unistd.h>
 #include <xxhash.h>
 
+#include "json_text.h"
 #include "message.h"
 #include "positioned.h"
 
@@ -198,7 +199,10 @@ static bool read_lines(encode_journal *j, char *text, size_t size, const json_t 
     if (length == SIZE_MAX)
         return true;
     json_error_t error;
-    json_t *then = json_loadb(text, length, 0, &error);
+    json_trouble trouble;
+    json_t *then = json_text_read(text, length, 0, &error, &trouble);
+    if (trouble == JSON_NO_MEMORY || trouble == JSON_TOO_COSTLY)
+        return fault_system(f, ENOMEM, "cannot read the journal");
     bool same = then == NULL || identity_same(then, identity, f);
     json_decref(then);
     if (!same)
@@ -256,7 +260,7 @@ static bool start(encode_journal *j, bool found, fault *f) {
     if (ok && ftruncate(j->fd, (off_t)j->end) != 0)
         ok = fault_system(f, errno, "cannot write the journal");
     if (ok && j->end == 0) {
-        char *text = json_dumps(identity, JSON_COMPACT);
+        char *text = json_text_make(identity, JSON_COMPACT);
         ok = text != NULL ? put_line(j, text, strlen(text), f) : fault_system(f, ENOMEM, "cannot keep the journal");
         free(text);
     }
@@ -389,7 +393,7 @@ static void synchronise_folder(encode_journal *j) {
     free(folder);
     if (fd < 0)
         return;
-    (void)fsync(fd); /* not every file system can */
+    (void)make_durable(fd); /* not every file system can */
     close(fd);
     j->folder_synchronised = true;
 }
@@ -415,8 +419,9 @@ bool journal_flush(encode_journal *j, const slm_writer *writer, bool at_once, fa
         p->code_bytes_recorded = p->state.code_bytes;
         p->pending = false;
     }
-    if (j->pending_count > 0 && fdatasync(j->fd) != 0 && errno != EINVAL && errno != EROFS)
-        return fault_system(f, errno, "cannot write the journal");
+    int number = j->pending_count > 0 ? make_durable(j->fd) : 0;
+    if (number != 0)
+        return fault_system(f, number, "cannot write the journal");
     j->pending_count = 0;
     j->flushed = now();
     return true;

@@ -2,10 +2,10 @@
 #include "model_files.h"
 
 #include <errno.h>
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "json_text.h"
 #include "member_path.h"
 
 #define MODEL_NAME "model.safetensors"
@@ -94,10 +94,15 @@ static bool collect(model_index *index, json_t *map, fault *f) {
 bool model_index_parse(model_index *index, const char *text, size_t size, fault *f) {
     *index = (model_index){0};
     json_error_t error;
-    json_t *root = json_loadb(text, size, JSON_REJECT_DUPLICATES, &error);
+    json_trouble trouble;
+    json_t *root = json_text_read(text, size, 0, &error, &trouble);
     json_t *map = json_object_get(root, "weight_map");
     bool ok;
-    if (root == NULL && json_error_code(&error) == json_error_duplicate_key)
+    if (trouble == JSON_NO_MEMORY)
+        ok = fault_system(f, ENOMEM, "cannot read the index");
+    else if (trouble == JSON_TOO_COSTLY)
+        ok = fault_set(f, FAULT_UNSUPPORTED, "it would take more than %d times its size to read, as no index does", JSON_TEXT_TIMES);
+    else if (root == NULL && json_error_code(&error) == json_error_duplicate_key)
         ok = fault_set(f, FAULT_INPUT, "it names something twice: %s (line %d)", error.text, error.line);
     else if (root == NULL)
         ok = fault_set(f, FAULT_INPUT, "not JSON: %s (line %d, byte %d)", error.text, error.line, error.position);

@@ -1,6 +1,7 @@
 /* tools/output_folder.c: a folder, built beside its final place and then renamed. */
 #define _XOPEN_SOURCE 700 /* realpath */
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -67,11 +68,61 @@ static bool folder_write(output *o, const void *bytes, size_t size, fault *f) {
 }
 
 static bool folder_end(output *o, fault *f) {
-    int number = fsync(o->member) != 0 && errno != EINVAL && errno != EROFS ? errno : 0;
-    if (close(o->member) != 0 && number == 0)
-        number = errno;
+    int number = close(o->member) != 0 && errno != EINTR ? errno : 0;
     o->member = -1;
     return number == 0 || fault_system(f, number, "cannot write");
+}
+
+static int sync_folder(int folder);
+
+/* A file or a folder in the new folder: nothing else is in it. */
+static int sync_entry(int folder, const char *name) {
+    int fd = openat(folder, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    struct stat about;
+    if (fd < 0 || fstat(fd, &about) != 0) {
+        int number = errno;
+        if (fd >= 0)
+            close(fd);
+        return number;
+    }
+    if (S_ISDIR(about.st_mode))
+        return sync_folder(fd);
+    int number = make_durable(fd);
+    close(fd);
+    return number;
+}
+
+/* Makes all that is below durable, and the names too. Takes over `folder`. 0, or an errno value. */
+static int sync_folder(int folder) {
+    DIR *d = fdopendir(folder);
+    if (d == NULL) {
+        int number = errno;
+        close(folder);
+        return number;
+    }
+    int number = 0;
+    errno = 0;
+    for (struct dirent *e; number == 0 && (e = readdir(d)) != NULL; errno = 0)
+        if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
+            number = sync_entry(dirfd(d), e->d_name);
+    if (number == 0)
+        number = errno;
+    if (number == 0)
+        (void)make_durable(dirfd(d)); /* not every file system can */
+    closedir(d);
+    return number;
+}
+
+/* Makes the new name durable. */
+static void sync_parent(const char *path) {
+    const char *slash = strrchr(path, '/');
+    char *parent = slash == NULL ? strdup(".") : strndup(path, (size_t)(slash - path) + 1);
+    int fd = parent != NULL ? open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+    free(parent);
+    if (fd >= 0) {
+        (void)make_durable(fd);
+        close(fd);
+    }
 }
 
 /* mkdtemp makes a folder for the owner alone; the final one is as mkdir would make it. */
@@ -99,14 +150,17 @@ static int put_in_place(output *o, char *aside, bool *moved) {
 }
 
 static bool folder_commit(output *o, fault *f) {
+    int copy = openat(o->folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int number = copy >= 0 ? sync_folder(copy) : errno;
+    if (number != 0)
+        return fault_system(f, number, "cannot write");
     usual_mode(o);
-    fsync(o->folder); /* its entries; not every file system can */
     char *aside = sibling(o->path, ".slm-old", f);
     if (aside == NULL)
         return false;
     bool moved;
     cleanup_lock();
-    int number = put_in_place(o, aside, &moved);
+    number = put_in_place(o, aside, &moved);
     if (number == 0) {
         cleanup_forget(o->cleanup);
         o->cleanup = NULL;
@@ -114,6 +168,8 @@ static bool folder_commit(output *o, fault *f) {
         o->temporary = NULL;
     }
     cleanup_unlock();
+    if (number == 0)
+        sync_parent(o->path);
     if (number == 0 && moved)
         remove_tree(aside);
     bool exists = number == ENOTEMPTY || number == EEXIST;

@@ -70,6 +70,16 @@ int write_all(int fd, const void *buffer, size_t size) {
     return 0;
 }
 
+int make_durable(int fd) {
+    while (fdatasync(fd) != 0) {
+        if (errno == EINVAL || errno == EROFS || errno == ENOTSUP)
+            return 0;
+        if (errno != EINTR)
+            return errno;
+    }
+    return 0;
+}
+
 int unnamed_file(int *fd) {
     const char *folders[] = {getenv("TMPDIR"), "/var/tmp", "/tmp"};
     int number = ENOENT;

@@ -13,6 +13,9 @@ int positioned_write(int fd, uint64_t offset, const void *buffer, size_t size);
 int read_some(int fd, void *buffer, size_t size, size_t *got);
 int write_all(int fd, const void *buffer, size_t size);
 
+/* Returns when the file's data is on its disk, or where it is of a kind that cannot say so: 0, or an errno value. */
+int make_durable(int fd);
+
 /* A file without a name in the temporary folder (TMPDIR, else /var/tmp, else /tmp): it goes when it is closed, however the process ends. */
 int unnamed_file(int *fd);
 

@@ -10,6 +10,7 @@
 
 #include "cleanup.h"
 #include "exit_code.h"
+#include "json_text.h"
 #include "message.h"
 #include "slm/version.h"
 
@@ -86,9 +87,13 @@ int report_print(json_t *report) {
         message_error("no memory for the JSON report");
         return EXIT_CODE_FAILURE;
     }
-    int failed = json_dumpf(report, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
+    bool printed = json_text_print(report, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
     json_decref(report);
-    if (failed == 0)
+    if (!printed && ferror(stdout) == 0) { /* it is cut off, and not by the reader */
+        message_error("no memory for the JSON report");
+        return exit_code_worse(EXIT_CODE_FAILURE, output_finish());
+    }
+    if (printed)
         fputc('\n', stdout);
     return output_finish();
 }

@@ -3,12 +3,12 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "json_text.h"
 #include "positioned.h"
 
 bool safetensors_header_size(const uint8_t bytes[8], uint64_t file_size, size_t *size, fault *f) {
@@ -182,9 +182,13 @@ static bool index_names(safetensors *st, fault *f) {
     return true;
 }
 
-static bool parse_error(const json_error_t *error, fault *f) {
+static bool parse_error(const json_error_t *error, json_trouble trouble, fault *f) {
+    if (trouble == JSON_NO_MEMORY)
+        return fault_system(f, ENOMEM, "cannot read the header");
+    if (trouble == JSON_TOO_COSTLY)
+        return fault_set(f, FAULT_UNSUPPORTED, "the header would take more than %d times its size to read, as none of tensors does",
+                         JSON_TEXT_TIMES);
     switch (json_error_code(error)) {
-    case json_error_out_of_memory: return fault_system(f, ENOMEM, "cannot read the header");
     case json_error_null_byte_in_key: return fault_set(f, FAULT_UNSUPPORTED, "a tensor's name in the header contains U+0000 (\\u0000)");
     case json_error_numeric_overflow:
         return fault_set(f, FAULT_INPUT, "a number in the header does not fit 63 bits (byte %d of the file)", error->position + 8);
@@ -222,8 +226,9 @@ bool safetensors_parse(safetensors *st, char *header, size_t size, uint64_t file
         return fault_set(f, FAULT_INPUT, "not a safetensors file: its header does not begin with '{'");
     }
     json_error_t error;
-    json_t *root = json_loadb(header, size, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &error);
-    bool ok = root != NULL ? collect(st, root, f) : parse_error(&error, f);
+    json_trouble trouble;
+    json_t *root = json_text_read(header, size, JSON_ALLOW_NUL, &error, &trouble);
+    bool ok = root != NULL ? collect(st, root, f) : parse_error(&error, trouble, f);
     json_decref(root);
     if (ok && file_size != UINT64_MAX && file_size - 8 - size != st->data_size)
         ok = fault_set(f, FAULT_INPUT, "%s: its tensors end at byte %" PRIu64 ", the file has %" PRIu64 " bytes",

@@ -1,9 +1,9 @@
 /* tools/safetensors_write.c: safetensors headers made from a list of tensors, or from another header with other dtypes. */
 #include <errno.h>
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "json_text.h"
 #include "safetensors.h"
 
 /* {"dtype": ..., "shape": ..., "data_offsets": ...} set into `entry`. */
@@ -16,7 +16,7 @@ static bool set_layout(json_t *entry, slm_dtype dtype, uint64_t begin, uint64_t 
 
 /* JSON text padded with spaces to a multiple of 8 bytes, as the library does, so that the data is aligned. Releases `root`. */
 static bool print(json_t *root, bool ok, char **header, size_t *size, fault *f) {
-    char *text = ok ? json_dumps(root, JSON_COMPACT) : NULL;
+    char *text = ok ? json_text_make(root, JSON_COMPACT) : NULL;
     json_decref(root);
     if (text == NULL)
         return fault_system(f, ENOMEM, "cannot write a safetensors header");
@@ -67,8 +67,9 @@ bool safetensors_compose(const safetensors_tensor *tensors, size_t count, char *
 }
 
 bool safetensors_convert(const safetensors *st, slm_dtype dtype, char **header, size_t *size, fault *f) {
-    json_error_t error;
-    json_t *root = json_loadb(st->header, st->header_size, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &error);
+    json_error_t error; /* it was read before: only memory can be short */
+    json_trouble trouble;
+    json_t *root = json_text_read(st->header, st->header_size, JSON_ALLOW_NUL, &error, &trouble);
     bool ok = root != NULL;
     uint64_t at = 0, bytes = 0;
     for (size_t i = 0; ok && i < st->count; i++) {

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <search.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -47,7 +48,30 @@ bool side_list_sort(side_list *list, fault *f) {
     }
     if (list->count > SIDE_FILES_MAX)
         return fault_set(f, FAULT_UNSUPPORTED, "%zu side files, and %d are the most there can be", list->count, SIDE_FILES_MAX);
-    return true;
+    return side_list_check_folders(list, f);
+}
+
+static int compare_texts(const void *a, const void *b) { return strcmp(*(const char *const *)a, *(const char *const *)b); }
+
+bool side_list_check_folders(const side_list *list, fault *f) {
+    const char **names = calloc(list->count + 1, sizeof *names);
+    if (names == NULL)
+        return fault_system(f, ENOMEM, "cannot list the side files");
+    for (size_t i = 0; i < list->count; i++)
+        names[i] = list->files[i].name;
+    qsort(names, list->count, sizeof *names, compare_texts);
+    bool ok = true;
+    for (size_t i = 0; ok && i < list->count; i++) {
+        char folder[MEMBER_PATH_MAX + 1]; /* as long as any name */
+        const char *const wanted = folder;
+        for (const char *slash = names[i]; ok && (slash = strchr(slash, '/')) != NULL; slash++) {
+            snprintf(folder, sizeof folder, "%.*s", (int)(slash - names[i]), names[i]);
+            if (bsearch(&wanted, names, list->count, sizeof *names, compare_texts) != NULL)
+                ok = fault_set(f, FAULT_INPUT, "'%s' is a file, and the folder of '%s'", folder, names[i]);
+        }
+    }
+    free(names);
+    return ok;
 }
 
 void side_list_free(side_list *list) {
@@ -56,6 +80,8 @@ void side_list_free(side_list *list) {
     free(list->files);
     *list = (side_list){0};
 }
+
+bool side_ratio_fits(uint64_t bytes, uint64_t compressed) { return bytes <= SIDE_BYTES_FREE || bytes / SIDE_RATIO_MAX <= compressed; }
 
 /* ---- Packing ---- */
 
@@ -98,6 +124,9 @@ bool side_pack(const side_list *list, side_content content, void *context, int f
         ok = archive_fault(f, a, "cannot pack the side files");
     if (ok)
         *size = (uint64_t)archive_filter_bytes(a, -1);
+    if (ok && !side_ratio_fits(list->bytes, *size)) /* nobody would unpack them */
+        ok = fault_set(f, FAULT_UNSUPPORTED,
+                       "the side files are more than %d times as large as compressed; --no-side-files leaves them out", SIDE_RATIO_MAX);
     free(buffer);
     archive_entry_free(entry);
     archive_write_free(a);
@@ -113,9 +142,9 @@ struct side_reader {
     struct archive_entry *entry;
     side_source source;
     void *context;
-    uint64_t size, at;     /* of the packed archive */
-    uint64_t files, bytes; /* seen so far */
-    fault *fault;          /* of the call in progress: where the source's own fault goes */
+    uint64_t size, at;              /* of the packed archive */
+    uint64_t files, folders, bytes; /* seen so far */
+    fault *fault;                   /* of the call in progress: where the source's own fault goes */
     bool source_failed;
     char *name;
     void *names; /* tsearch tree: names seen, which it owns */
@@ -148,9 +177,10 @@ bool side_open(side_reader **result, side_source source, void *context, uint64_t
     *reader = (side_reader){.source = source, .context = context, .size = size, .fault = f};
     archive_scope scope = archive_enter();
     reader->a = archive_read_new();
-    bool ok = reader->a != NULL || fault_system(f, ENOMEM, "cannot read the side files");
+    reader->entry = archive_entry_new(); /* libarchive's own may not be there where memory is short */
+    bool ok = (reader->a != NULL && reader->entry != NULL) || fault_system(f, ENOMEM, "cannot read the side files");
     if (ok && (archive_read_support_format_tar(reader->a) != ARCHIVE_OK || archive_read_support_filter_zstd(reader->a) != ARCHIVE_OK ||
-               archive_read_open(reader->a, reader, NULL, read_packed, NULL) != ARCHIVE_OK))
+               archive_open_source(reader->a, reader, read_packed, NULL, NULL) != ARCHIVE_OK))
         ok = reading_fault(reader, f);
     archive_leave(scope);
     if (!ok) {
@@ -169,11 +199,12 @@ static bool check_entry(side_reader *reader, bool *take, fault *f) {
     if (raw == NULL)
         return fault_set(f, FAULT_INPUT, "side files: file number %" PRIu64 " has a name that is not UTF-8", reader->files);
     if (!member_path(raw, &reader->name, &reason))
-        return fault_set(f, FAULT_INPUT, "side files: '%s' is refused: %s", raw, reason);
+        return reason == NULL ? fault_system(f, ENOMEM, "cannot read the side files")
+                              : fault_set(f, FAULT_INPUT, "side files: '%s' is refused: %s", raw, reason);
     unsigned type = (unsigned)archive_entry_filetype(reader->entry);
     if (type == AE_IFDIR) {
         *take = false;
-        return true;
+        return ++reader->folders <= SIDE_FILES_MAX || fault_set(f, FAULT_INPUT, "side files: more than %d folders", SIDE_FILES_MAX);
     }
     if (type != AE_IFREG || archive_entry_hardlink(reader->entry) != NULL || archive_entry_symlink(reader->entry) != NULL)
         return fault_set(f, FAULT_INPUT, "side files: '%s' is refused: a link or special file", raw);
@@ -187,6 +218,8 @@ static bool check_entry(side_reader *reader, bool *take, fault *f) {
     if (size > SIDE_BYTES_MAX - reader->bytes)
         return fault_set(f, FAULT_INPUT, "side files: more than %" PRIu64 " bytes, at '%s'", SIDE_BYTES_MAX, raw);
     reader->bytes += size;
+    if (!side_ratio_fits(reader->bytes, reader->size))
+        return fault_set(f, FAULT_INPUT, "side files: '%s' is refused: more than %d times the compressed size", raw, SIDE_RATIO_MAX);
     char *copy = strdup(reader->name);
     char *const *found = copy != NULL ? tsearch(copy, &reader->names, compare_text) : NULL;
     if (found == NULL) {
@@ -209,7 +242,7 @@ bool side_next(side_reader *reader, const char **name, uint64_t *size, fault *f)
     do {
         free(reader->name);
         reader->name = NULL;
-        int status = archive_read_next_header(reader->a, &reader->entry);
+        int status = archive_read_next_header2(reader->a, reader->entry);
         if (status == ARCHIVE_EOF)
             break;
         ok = status == ARCHIVE_OK ? check_entry(reader, &take, f) : reading_fault(reader, f);
@@ -232,6 +265,12 @@ bool side_read(side_reader *reader, void *buffer, size_t size, size_t *got, faul
     return false;
 }
 
+/* What keeps a file from being written is not the archive's fault. */
+static bool disk_fault(const side_reader *reader, fault *f) {
+    const char *text = archive_error_string(reader->disk);
+    return fault_set(f, FAULT_SYSTEM, "%s: %s", reader->name, text != NULL ? text : "cannot write");
+}
+
 bool side_extract(side_reader *reader, fault *f) {
     archive_scope scope = archive_enter();
     reader->fault = f;
@@ -245,16 +284,16 @@ bool side_extract(side_reader *reader, fault *f) {
     if (ok) {
         archive_entry_update_pathname_utf8(reader->entry, reader->name);
         archive_entry_set_perm(reader->entry, 0644);
-        ok = archive_write_header(reader->disk, reader->entry) == ARCHIVE_OK || archive_fault(f, reader->disk, reader->name);
+        ok = archive_write_header(reader->disk, reader->entry) == ARCHIVE_OK || disk_fault(reader, f);
     }
     for (size_t got = 1; ok && got > 0;) {
         char piece[16 << 10];
         ok = side_read(reader, piece, sizeof piece, &got, f);
         if (ok && got > 0 && archive_write_data(reader->disk, piece, got) != (la_ssize_t)got)
-            ok = archive_fault(f, reader->disk, reader->name);
+            ok = disk_fault(reader, f);
     }
     if (ok && archive_write_finish_entry(reader->disk) != ARCHIVE_OK)
-        ok = archive_fault(f, reader->disk, reader->name);
+        ok = disk_fault(reader, f);
     archive_leave(scope);
     return ok;
 }
@@ -272,6 +311,7 @@ void side_close(side_reader *reader) {
     if (reader == NULL)
         return;
     archive_read_free(reader->a);
+    archive_entry_free(reader->entry);
     archive_write_free(reader->disk);
     free(reader->name);
     free_names(reader);

@@ -1,8 +1,9 @@
 /* tools/side_files.h: what lies beside the model in its folder, packed into one archive and out of it again.
  *
  * The archive is pax compressed with zstd, written by libarchive, and depends on names and contents alone: names sorted, mode 0644, owner
- * and time zero. Reading trusts nothing: only regular files and folders, relative names without "..", none twice, and no more than
- * SIDE_FILES_MAX files and SIDE_BYTES_MAX bytes, whatever the compressed size.
+ * and time zero. Reading trusts nothing: only regular files and folders, relative names without ".." and control characters, none twice, no
+ * more than SIDE_FILES_MAX files (and as many folders) and SIDE_BYTES_MAX bytes, and above SIDE_BYTES_FREE no more than SIDE_RATIO_MAX
+ * times the compressed size.
  */
 #ifndef TOOLS_SIDE_FILES_H
 #define TOOLS_SIDE_FILES_H
@@ -14,6 +15,11 @@
 
 #define SIDE_FILES_MAX 65536
 #define SIDE_BYTES_MAX ((uint64_t)16 << 30)
+#define SIDE_BYTES_FREE ((uint64_t)64 << 20)
+#define SIDE_RATIO_MAX 1024
+
+/* Whether so many bytes may come out of so many compressed ones. */
+bool side_ratio_fits(uint64_t bytes, uint64_t compressed);
 
 /* A file found in a folder or an archive. */
 typedef struct side_file {
@@ -30,8 +36,10 @@ typedef struct side_list {
 
 /* Adds a file and takes over `name` (freed on failure). */
 bool side_list_add(side_list *list, char *name, uint64_t size, uint64_t offset, fault *f);
-/* By name; FAULT_INPUT where one is there twice, or more than the limits allow. */
+/* By name; FAULT_INPUT where one is there twice, or is a folder, too; FAULT_UNSUPPORTED where there is more than the limits allow. */
 bool side_list_sort(side_list *list, fault *f);
+/* FAULT_INPUT where a name is a file and, by another's path, a folder. */
+bool side_list_check_folders(const side_list *list, fault *f);
 void side_list_free(side_list *list);
 
 /* Reads exactly `size` bytes of a file's content. */

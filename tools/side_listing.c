@@ -35,7 +35,7 @@ static bool list_files(side_list *list, side_reader *side, const slm_reader *rea
         if (!side_next(side, &name, &size, f))
             return false;
         if (name == NULL)
-            return true;
+            return side_list_check_folders(list, f);
         if (is_source(reader, name))
             return fault_set(f, FAULT_INPUT, "side file \"%s\" has the name of a source [SID-7]", name);
         char *copy = strdup(name);

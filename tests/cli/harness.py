@@ -156,11 +156,15 @@ class Case(unittest.TestCase):
                 env[key] = value
         return env
 
-    def slm(self, *args, code=OK, stdout=None, stderr=None, stdin=b"", env=None, limit=None):
+    def slm(self, *args, code=OK, stdout=None, stderr=None, stdin=b"", env=None, limit=None, memory=None):
         """Runs slm in the case's folder. `code` is the exit code it must have, or a tuple of those it may have; stdout and stderr are regular expressions to be found in what
-        it prints (stderr "" : nothing at all). `limit`: bytes that a file may grow to (RLIMIT_FSIZE)."""
+        it prints (stderr "" : nothing at all). `limit`: bytes that a file may grow to (RLIMIT_FSIZE); `memory`: bytes of address
+        space (RLIMIT_AS)."""
 
         def before():
+            if memory is not None:
+                import resource
+                resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
             if limit is not None:
                 import resource
                 resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))

@@ -1,7 +1,11 @@
 """Files that other programs may write: headers that do not agree, side files with evil in them, sections and payloads of a later format."""
 
+import io
 import os
+import shutil
+import subprocess
 import tarfile
+import unittest
 
 import harness
 import slm_file
@@ -98,6 +102,45 @@ class SideFiles(Foreign):
 
     def test_name_twice(self):
         self.refused([("a", b"x"), ("a", b"y")], "a")
+
+    def test_file_and_folder(self):
+        for members in ([("a", b"x"), ("a-", b"x"), ("a/b", b"y")], [("a/b/c", b"x"), ("a/b", b"y")]):
+            self.refused(members, "is a file, and the folder of")
+
+    def test_control_characters(self):
+        for name in ("a\nb", "\x1b[2J", "a\x7f", "\t"):
+            self.refused([(name, b"x")], "a name with control characters")
+
+    def test_deep_folders(self):
+        self.refused([("d/" * 65 + "x", b"x")], "nested more than 64 deep")
+        self.write(self.tensors, self.source(), side_files=slm_file.side_archive([("d/" * 64 + "x", b"x")]))
+        self.slm("decode", "-q", "-o", "out", "x.slm", stderr="")
+
+    @unittest.skipUnless(shutil.which("zstd"), "no zstd")
+    def test_bombs(self):
+        """65 MiB of zeros in a few KiB; 65,537 files; as many folders."""
+        def packed(members):
+            out = io.BytesIO()
+            with tarfile.open(fileobj=out, mode="w", format=tarfile.USTAR_FORMAT) as tar:
+                for name, size in members:
+                    info = tarfile.TarInfo(name)
+                    info.size = size
+                    info.type = tarfile.DIRTYPE if name.endswith("/") else tarfile.REGTYPE
+                    tar.addfile(info, io.BytesIO(bytes(size)))
+            return subprocess.run(["zstd", "-1", "-q", "-c"], input=out.getvalue(), stdout=subprocess.PIPE, check=True).stdout
+        self.refused(packed([("zeros", 65 << 20)]), "'zeros' is refused: more than 1024 times")
+        self.refused(packed([("a%d" % i, 13 << 20) for i in range(5)]), "'a4' is refused: more than 1024 times")
+        for form, stderr in (("%x", "more than 65536"), ("%x/", "more than 65536 folders")):
+            self.write(self.tensors, self.source(), side_files=packed([(form % i, 0) for i in range(65537)]))
+            self.slm("info", "x.slm", code=INVALID, stderr=stderr)
+
+    def test_stated_sizes(self):
+        """A size that the archive does not hold."""
+        for size in (1 << 33, (1 << 62) + 1):
+            info = tarfile.TarInfo("a")
+            info.size = size
+            head = info.tobuf(tarfile.GNU_FORMAT)
+            self.refused(slm_file.zstd_stored(head + bytes(1024)), "side files")
 
     def test_cut_archive(self):
         whole = slm_file.side_archive([("a", b"x" * 10000)])

@@ -1,0 +1,121 @@
+"""Small files that claim to be large: read within 64 MiB of address space above the file's own size, to a message and an exit code."""
+
+import os
+import resource
+import struct
+import subprocess
+
+import harness
+import slm_file
+from harness import FAILURE, INVALID, UNSUPPORTED, Tensor, safetensors_header, write_file
+from slm_file import xxh3_64
+
+ROOM = 64 << 20
+REFUSED = (FAILURE, INVALID, UNSUPPORTED)
+
+
+class Bombs(harness.Case):
+    def setUp(self):
+        super().setUp()
+
+        def room():
+            resource.setrlimit(resource.RLIMIT_AS, (ROOM, ROOM))
+        p = subprocess.run([harness.SLM, "version"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, preexec_fn=room)
+        if p.returncode != 0:
+            self.skipTest("this program needs more address space than that (sanitizers do)")
+
+    def within(self, args, path):
+        """Runs slm with 64 MiB of address space beyond the size of the file at `path`."""
+        size = os.path.getsize(self.path(path))
+        before = self.files()
+        r = self.slm(*args, code=REFUSED, stderr="slm: error: ", memory=ROOM + size)
+        self.assertEqual(self.files(), before)
+        return r
+
+    def header(self, text, size=None):
+        write_file(self.path("in.safetensors"), struct.pack("<Q", len(text) if size is None else size) + text)
+        return self.within(["encode", "-T", "1", "-o", "out.slm", "in.safetensors"], "in.safetensors")
+
+    # What costs jansson most for each byte, and what is longest or deepest.
+    TEXTS = {
+        "objects": (b'{"a":[{}', b",{}", b"]}"),
+        "arrays": (b'{"a":[[]', b",[]", b"]}"),
+        "integers": (b'{"a":[1', b",1", b"]}"),
+        "reals": (b'{"a":[1.5', b",1.5", b"]}"),
+        "strings": (b'{"a":[""', b',""', b"]}"),
+        "one string": (b'{"a":"', b"xxxx", b'"}'),
+        "digits": (b'{"a":[1', b"1111", b"]}"),
+        "nested arrays": (b'{"a":', b"[[[[", b""),
+        "nested objects": (b"", b'{"a":', b""),
+        "spaces": (b"{", b"    ", b"}x"),
+        "shape": (b'{"a":{"dtype":"U8","data_offsets":[0,0],"shape":[0', b",1", b"]}}"),
+        "dtype": (b'{"a":{"shape":[0],"data_offsets":[0,0],"dtype":"', b"UUUU", b'"}}'),
+    }
+
+    def test_safetensors_headers(self):
+        for name, (begin, middle, end) in self.TEXTS.items():
+            for size in (100 << 10, 4 << 20):
+                with self.subTest(name, size=size):
+                    self.header(begin + middle * (size // len(middle)) + end)
+
+    def test_many_keys(self):
+        for form in ('"%x":0', '"%x":{}', '"%x":{"dtype":"U8","shape":[0],"data_offsets":[0,1]}'):
+            with self.subTest(form):
+                self.header(("{" + ",".join(form % i for i in range(60000)) + "}").encode())
+        with self.subTest("metadata"):
+            self.header(('{"__metadata__":{' + ",".join('"%x":""' % i for i in range(200000)) + ',"a b":1}}').encode())
+
+    def test_largest_header(self):
+        """100,000,000 bytes, the most there can be."""
+        for begin, middle, end in (self.TEXTS["objects"], self.TEXTS["nested arrays"], self.TEXTS["one string"]):
+            with self.subTest(begin):
+                left = 100000000 - len(begin) - len(end)
+                text = begin + middle * (left // len(middle)) + end
+                self.header(text + b" " * (100000000 - len(text)))
+
+    def test_header_that_is_not_there(self):
+        for size in (2, 99999999, 100000000, 1 << 32, (1 << 64) - 1):
+            self.header(b"{", size=size)
+
+    def test_shard_index(self):
+        os.mkdir(self.path("model"))
+        for name, (begin, middle, end) in self.TEXTS.items():
+            with self.subTest(name):
+                write_file(self.path("model", "model.safetensors.index.json"), b'{"weight_map":' + begin + middle * ((4 << 20) // len(middle)) + end + b"}")
+                self.within(["encode", "-o", "out.slm", "model"], "model/model.safetensors.index.json")
+
+    def test_slm_index(self):
+        """Every number of an index in turn is the largest, and one that is merely large; the checksums are right."""
+        tensors = [Tensor("a", "U8", [3]), Tensor("b", "I32", [2, 2])]
+        good = slm_file.make(tensors, [("model.safetensors", 2, safetensors_header(tensors))], [("key", "value")])
+        size = struct.unpack("<Q", good[32:40])[0]
+        for at in range(64, 64 + size, 4):
+            for value in (b"\xff\xff\xff\xff", b"\x00\x00\x10\x00"):
+                data = bytearray(good)
+                data[at:at + 4] = value
+                data[40:48] = struct.pack("<Q", xxh3_64(bytes(data[64:64 + size])))
+                data[56:64] = struct.pack("<Q", xxh3_64(bytes(data[:56])))
+                write_file(self.path("x.slm"), data)
+                r = self.slm("info", "-v", "x.slm", code=(0,) + REFUSED, memory=ROOM)
+                if r.code == 0:
+                    self.slm("verify", "-T", "1", "x.slm", code=(0,) + REFUSED, memory=ROOM)
+
+    def test_slm_sizes(self):
+        """A header that states a large index in a file that has the bytes: they are zeros, and sparse."""
+        good = slm_file.make([Tensor("a", "U8", [3])])
+        for index in (1 << 20, 1 << 26, 1 << 30, (1 << 30) + 8, 1 << 62):
+            for filled in (False, True):
+                data = bytearray(good)
+                total = 64 + (min(index, 1 << 30) if filled else 1024)
+                data[24:32] = struct.pack("<Q", total)
+                data[32:40] = struct.pack("<Q", index)
+                data[56:64] = struct.pack("<Q", xxh3_64(bytes(data[:56])))
+                with open(self.path("x.slm"), "wb") as f:
+                    f.write(data[:64])
+                    f.truncate(total)
+                for command in ("info", "verify"):
+                    self.slm(command, "x.slm", code=REFUSED, memory=ROOM + min(total, 1 << 27))
+
+
+if __name__ == "__main__":
+    harness.main()
