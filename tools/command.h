@@ -66,8 +66,8 @@ typedef struct command {
 
 /* The table: commands.c. NULL ends it. */
 extern const command *const commands[];
-extern const command command_bench, command_decode, command_diff, command_encode, command_help, command_info, command_verify,
-    command_version;
+extern const command command_bench, command_decode, command_diff, command_encode, command_explore, command_help, command_info,
+    command_verify, command_version;
 
 const command *command_find(const char *name);
 const char *command_nearest(const char *name); /* the command meant by a misspelt name, or NULL where none is near */

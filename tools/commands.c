@@ -2,5 +2,6 @@
 #include "command.h"
 
 const command *const commands[] = {
-    &command_encode, &command_decode, &command_info, &command_verify, &command_diff, &command_bench, &command_version, &command_help, NULL,
+    &command_encode, &command_decode,  &command_info,    &command_verify, &command_diff,
+    &command_bench,  &command_explore, &command_version, &command_help,   NULL,
 };

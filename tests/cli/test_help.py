@@ -7,7 +7,7 @@ import subprocess
 import harness
 from harness import USAGE
 
-COMMANDS = ["encode", "decode", "info", "verify", "diff", "bench", "version", "help"]
+COMMANDS = ["encode", "decode", "info", "verify", "diff", "bench", "explore", "version", "help"]
 
 
 class Help(harness.Case):

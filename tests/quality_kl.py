@@ -1,0 +1,71 @@
+#!/usr/bin/env python3
+"""Held-out perplexity of coded models, and their KL divergence from the model they were made of. Needs PyTorch and transformers.
+
+    slm encode -p slm-4 model -o x.slm && slm decode x.slm -o model-slm-4
+    quality_kl.py model TEXT... --coded slm-4=model-slm-4 [--coded NAME=FOLDER ...]
+
+The text is cut into windows of --window tokens, each predicted from its own start; the first token of a window is not scored. KL is the mean
+over tokens of sum p log(p / q) in nats, p the model's distribution and q the coded one's, both computed in binary32. Beside each mean stands
+its standard error, windows taken as independent draws.
+"""
+
+import argparse
+import math
+
+import torch
+from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast
+
+
+def load(folder, device):
+    return AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).to(device).eval()
+
+
+def mean_and_error(values):
+    """Of a list of means, one a window."""
+    n, mean = len(values), sum(values) / len(values)
+    return mean, math.sqrt(sum((v - mean) ** 2 for v in values) / max(1, n - 1) / n)
+
+
+@torch.no_grad()
+def predictions(model, windows, batch):
+    for at in range(0, len(windows), batch):
+        yield torch.log_softmax(model(windows[at : at + batch]).logits[:, :-1].double(), dim=-1)
+
+
+def measure(reference, coded, windows, batch):
+    """Per window: the loss of the coded model, KL, and how often the likeliest token is the same."""
+    rows = []
+    for at, (p, q) in enumerate(zip(predictions(reference, windows, batch), predictions(coded, windows, batch))):
+        wanted = windows[at * batch : at * batch + len(p), 1:].unsqueeze(-1)
+        loss = -q.gather(2, wanted).squeeze(-1).mean(1)
+        kl = (p.exp() * (p - q)).sum(-1).mean(1)
+        same = (p.argmax(-1) == q.argmax(-1)).double().mean(1)
+        rows += zip(loss.tolist(), kl.tolist(), same.tolist())
+    return [mean_and_error(list(column)) for column in zip(*rows)]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("model")
+    parser.add_argument("text", nargs="+")
+    parser.add_argument("--coded", action="append", default=[], metavar="NAME=FOLDER")
+    parser.add_argument("--window", type=int, default=512)
+    parser.add_argument("--batch", type=int, default=8)
+    options = parser.parse_args()
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    tokenizer = PreTrainedTokenizerFast(tokenizer_file=f"{options.model}/tokenizer.json")
+    tokens = tokenizer("\n".join(open(path, encoding="utf-8").read() for path in options.text)).input_ids
+    count = len(tokens) // options.window
+    windows = torch.tensor(tokens[: count * options.window], device=device).view(count, options.window)
+    reference = load(options.model, device)
+    print(f"{windows.numel()} tokens in {count} windows; torch {torch.__version__}, {device}")
+    print(f"{'model':<14} {'perplexity':>10} {'+-':>7} {'KL':>9} {'+-':>8} {'same top':>9}")
+    for name, folder in [("uncoded", None), *(entry.split("=", 1) for entry in options.coded)]:
+        coded = reference if folder is None else load(folder, device)
+        (loss, loss_error), (kl, kl_error), (same, _) = measure(reference, coded, windows, options.batch)
+        perplexity = math.exp(loss)
+        print(f"{name:<14} {perplexity:>10.3f} {perplexity * loss_error:>7.3f} {kl:>9.5f} {kl_error:>8.5f} {same:>9.4f}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
