@@ -1,11 +1,13 @@
 /* Memory that runs out, reads and writes that fail, at every point where they can; many readers at once. */
 #include <pthread.h>
+#include <unistd.h>
 
 #include "container_fixture.h"
 
-/* An allocator that fails from its n-th call on, and counts what is not given back. */
+/* An allocator that fails once, or from then on, and counts what is not given back. */
 typedef struct failing {
-    uint64_t left; /* calls that succeed */
+    uint64_t left; /* calls that succeed before */
+    bool once;
     int64_t blocks;
 } failing;
 
@@ -17,8 +19,11 @@ static void *resize(void *context, void *pointer, size_t size) {
         free(pointer);
         return NULL;
     }
-    if (f->left == 0)
+    if (f->left == 0) {
+        if (f->once)
+            f->left = UINT64_MAX;
         return NULL;
+    }
     f->left--;
     f->blocks += pointer == NULL;
     return realloc(pointer, size);
@@ -61,12 +66,12 @@ static void test_reader_memory(void **state) {
     slm_error error;
     example_create(&e, NULL, 12, false);
     example_write(&e, &file);
-    for (int callback = 0; callback < 2; callback++) {
+    for (int way = 0; way < 4; way++) {
         slm_status status = SLM_E_MEMORY;
         for (uint64_t n = 0; status == SLM_E_MEMORY; n++) {
-            failing f = {n, 0};
+            failing f = {n, way / 2 != 0, 0};
             const slm_allocator allocator = {&f, resize};
-            status = open_and_use(&file, callback != 0, &allocator, &error);
+            status = open_and_use(&file, way % 2 != 0, &allocator, &error);
             assert_int_equal(f.blocks, 0);
             if (status == SLM_E_MEMORY)
                 assert_int_equal(error.status, SLM_E_MEMORY);
@@ -83,8 +88,12 @@ static void test_writer_memory(void **state) {
     (void)state;
     static const char *const names[] = {"a", "b", "c", "d", "e", "f"};
     slm_status status = SLM_E_MEMORY;
-    for (uint64_t n = 0; status == SLM_E_MEMORY; n++) {
-        failing f = {n, 0};
+    for (uint64_t n = 0, persistent_ends = 0; status == SLM_E_MEMORY || persistent_ends == 0; n++) {
+        if (status == SLM_OK) { /* all of them together are enough: again, with one failure each */
+            persistent_ends = n;
+            n = 0;
+        }
+        failing f = {n, persistent_ends != 0, 0};
         const slm_allocator allocator = {&f, resize};
         const slm_layout_options options = {.struct_size = sizeof options, .allocator = &allocator, .chunk_log2 = 12};
         slm_layout *layout = NULL;
@@ -371,12 +380,20 @@ static void test_threads(void **state) {
     slm_error error;
     example_create(&e, NULL, 12, false);
     example_write(&e, &file);
-    for (int callback = 0; callback < 2; callback++) {
+    char path[] = "/tmp/slm-faults-XXXXXX";
+    const int descriptor = mkstemp(path);
+    assert_true(descriptor >= 0);
+    assert_int_equal(write(descriptor, file.bytes, file.size), (ssize_t)file.size);
+    close(descriptor);
+    for (int way = 0; way < 4; way++) {
+        const slm_reader_options positioned = {.struct_size = sizeof positioned, .no_map = true};
         slm_reader *reader;
-        if (callback)
+        if (way == 0)
+            OK(slm_reader_open_memory(&reader, file.bytes, file.size, NULL, &error));
+        else if (way == 1)
             OK(slm_reader_open_callback(&reader, read_at, &file, file.size, NULL, &error));
         else
-            OK(slm_reader_open_memory(&reader, file.bytes, file.size, NULL, &error));
+            OK(slm_reader_open_file(&reader, path, way == 2 ? NULL : &positioned, &error));
         pthread_t threads[THREADS];
         job jobs[THREADS];
         for (size_t i = 0; i < THREADS; i++) {
@@ -389,6 +406,7 @@ static void test_threads(void **state) {
         }
         slm_reader_close(reader);
     }
+    unlink(path);
     free(file.bytes);
     example_free(&e);
 }

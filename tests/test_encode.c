@@ -336,17 +336,26 @@ static void test_retarget(void **context) {
     }
 }
 
-/* An allocator that refuses from its n-th call on. */
+/* An allocator that refuses once, or from then on, and counts what is not given back. */
+typedef struct failing {
+    unsigned left;
+    bool once;
+    int blocks;
+} failing;
+
 static void *failing_resize(void *context, void *pointer, size_t size) {
-    unsigned *left = context;
+    failing *f = context;
     if (size == 0) {
+        f->blocks--;
         free(pointer);
         return NULL;
     }
-    if (*left == 0) {
+    if (f->left == 0) {
+        f->left = f->once ? UINT32_MAX : 0;
         return NULL;
     }
-    --*left;
+    f->left--;
+    f->blocks += pointer == NULL;
     return realloc(pointer, size);
 }
 
@@ -357,12 +366,12 @@ static void test_memory_failures(void **context) {
         weights[i] = (float)i;
     }
     const slm_profile profiles[] = {block_profile(5, 2, 7, 3, 4, 1), trellis_profile(5, 2, 1)};
-    for (unsigned p = 0; p < 2; p++) {
-        const slm_coding coding = {profiles[p], 0, 0, 48};
+    for (unsigned p = 0; p < 4; p++) {
+        const slm_coding coding = {profiles[p % 2], 0, 0, 48};
         for (unsigned allowed = 0;; allowed++) {
             assert_true(allowed < 200);
-            unsigned left = allowed;
-            const slm_allocator allocator = {&left, failing_resize};
+            failing f = {allowed, p / 2 != 0, 0};
+            const slm_allocator allocator = {&f, failing_resize};
             const slm_encoder_options options = {.struct_size = sizeof options, .allocator = &allocator};
             slm_encoder *encoder;
             slm_error error;
@@ -373,6 +382,7 @@ static void test_memory_failures(void **context) {
                 status = slm_encode_memory(encoder, 96, weights, &scale, codes, NULL, &error);
                 slm_encoder_free(encoder);
             }
+            assert_int_equal(f.blocks, 0);
             if (status == SLM_OK) {
                 break;
             }

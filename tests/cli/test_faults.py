@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import tarfile
+import time
 import unittest
 
 import harness
@@ -170,6 +171,77 @@ class Faults(harness.Case):
                 code = self.check(name, "short", good, made)
                 if name != "decode to a folder":  # libarchive, which writes the side files there, takes an interruption for a failure
                     self.assertEqual(code, 0)
+
+
+class Inputs(harness.Case):
+    """Files that go, shrink or change under the command that reads them, and folders that take no file."""
+
+    def ended(self, p, stderr):
+        err = p.communicate(timeout=120)[1].decode()
+        self.assertEqual(p.returncode, FAILURE, err)
+        self.assertRegex(err, stderr)
+
+    def start(self, *args, stdout=subprocess.DEVNULL):
+        return subprocess.Popen([harness.SLM] + list(args), cwd=self.folder, stdout=stdout, stderr=subprocess.PIPE,
+                                env=self.environment(SLM_JOURNAL_SECONDS="0"))
+
+    def encoding(self, *args):
+        """An encoding that has begun to write."""
+        journal = self.path(".slm-out.slm.journal")
+        p = self.start("encode", "-q", "-T", "1", "-p", "trellis,K=8,k=3", "-o", "out.slm", *args)
+        while p.poll() is None and not (os.path.exists(journal) and read_file(journal).count(b"\n") > 1):
+            time.sleep(0.001)
+        self.assertIsNone(p.poll(), "it was over too soon")
+        return p
+
+    def test_input_shrinks(self):
+        drawn = f32(weights(1 << 12)) * 64
+        write_safetensors(self.path("in.safetensors"), [Tensor("w", "F32", [4096, 64], drawn)])
+        before = self.files()
+        p = self.encoding("in.safetensors")
+        os.truncate(self.path("in.safetensors"), 5000)
+        self.ended(p, "in.safetensors: tensor 'w'.*shorter|tensor 'w': the file became shorter")
+        self.assertEqual(self.files(), before)
+
+    def test_shard_goes_or_changes(self):
+        drawn = f32(weights(1 << 12)) * 64
+        for change in (os.remove, lambda path: os.truncate(path, 100), lambda path: shutil.copy(self.path("other"), path)):
+            write_shards(self.path("model"), [[Tensor("a", "F32", [4096, 64], drawn)], [Tensor("b", "U8", [100])]])
+            shutil.copy(self.path("model", "model-00002-of-00002.safetensors"), self.path("other"))
+            before = self.files()
+            p = self.encoding("model")
+            change(self.path("model", "model-00002-of-00002.safetensors"))
+            self.ended(p, "model-00002-of-00002.safetensors: (cannot open: No such file|the file changed)")
+            self.assertLessEqual(set(self.files()), set(before))
+            shutil.rmtree(self.path("model"))
+
+    def test_slm_shrinks(self):
+        """While its begin is being written to a pipe that nobody empties yet."""
+        write_safetensors(self.path("in.safetensors"), [Tensor("r", "U8", [8 << 20])])
+        self.slm("encode", "-q", "-o", "x.slm", "in.safetensors")
+        p = self.start("decode", "-q", "-T", "1", "-o", "-", "x.slm", stdout=subprocess.PIPE)
+        self.assertEqual(len(p.stdout.read(1)), 1)
+        os.truncate(self.path("x.slm"), 4096)
+        self.ended(p, "tensor 'r'.*cannot read")
+
+    def test_folder_that_takes_no_file(self):
+        write_safetensors(self.path("in.safetensors"), [Tensor("r", "U8", [1000])])
+        self.slm("encode", "-q", "-o", "x.slm", "in.safetensors")
+        os.mkdir(self.path("closed"), 0o555)
+        os.chmod(self.folder, 0o755)
+
+        def nobody():
+            if os.geteuid() == 0:
+                os.setuid(65534)
+        for args in (["encode", "-o", "closed/y.slm", "in.safetensors"], ["decode", "-o", "closed/y.safetensors", "x.slm"],
+                     ["decode", "-o", "closed/y/", "x.slm"], ["decode", "-o", "closed/y.tar", "x.slm"]):
+            p = subprocess.run([harness.SLM] + args, cwd=self.folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                               env=self.environment(TMPDIR="/tmp"), preexec_fn=nobody)
+            err = p.stderr.decode()
+            if "Sanitizer" not in err:  # which may not look for leaks as somebody else
+                self.assertEqual(p.returncode, FAILURE, err)
+            self.assertRegex(err, "closed/y.*Permission denied")
+        self.assertEqual(os.listdir(self.path("closed")), [])
 
 
 if __name__ == "__main__":
