@@ -80,9 +80,12 @@ static const struct {
     {"paper-3", SLM_SEARCH_EXACT, 0, 0.2180},    {"slm-2", SLM_SEARCH_EXACT, 0, 0.2570},   {"slm-2.5", SLM_SEARCH_EXACT, 0, 0.1880},
     {"slm-3", SLM_SEARCH_EXACT, 0, 0.1300},      {"slm-3.5", SLM_SEARCH_EXACT, 0, 0.0960}, {"slm-4", SLM_SEARCH_EXACT, 0, 0.0660},
     {"slm-5", SLM_SEARCH_EXACT, 0, 0.0340},      {"slm-6", SLM_SEARCH_EXACT, 0, 0.0175},   {"slm-4-fast", SLM_SEARCH_EXACT, 0, 0.0715},
+    {"slm-4", SLM_SEARCH_FAST, 0, 0.0675},       {"slm-3", SLM_SEARCH_FAST, 0, 0.1330},    {"slm-2", SLM_SEARCH_FAST, 0, 0.2640},
 };
 
-static const char *search_name(slm_search search) { return search == SLM_SEARCH_PAPER ? "paper" : "exact"; }
+static const char *search_name(slm_search search) {
+    return search == SLM_SEARCH_PAPER ? "paper" : search == SLM_SEARCH_FAST ? "fast" : "exact";
+}
 
 /* A row's first seed has K bits of which only k are paid for by its first weight, so short rows err less and cost more. */
 static const unsigned rows[] = {512, 4096};

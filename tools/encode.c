@@ -48,8 +48,10 @@ static const option_spec options[] = {
     {OPTION_SCALE_CANDIDATES, "scale-candidates", "N",
      "try N scales (1 to 64) around the one the rule gives, each with the full search, and keep the one of least error; takes N times as "
      "long. 1, the default, is the rule's alone"},
-    {OPTION_SEARCH, "search", "exact|paper",
-     "exact (the default): the least squared error there is; paper: the paper's heuristic, block coding only"},
+    {OPTION_SEARCH, "search", "exact|fast|paper",
+     "exact (the default): the least squared error there is; fast: trellis coding only, in a third to half of the time, with at most 0.5 % "
+     "more "
+     "error; paper: the paper's heuristic, block coding only"},
     {OPTION_ROTATION, "rotation", "auto|none|4..10",
      "randomised Hadamard rotation of segments of 2^N weights; auto (the default) rotates trellis-coded tensors; where 2^N does not "
      "divide the run, the largest power that does is taken"},
@@ -126,6 +128,16 @@ static int set_rotation(plan_rules *rules, const char *text) {
     return EXIT_CODE_OK;
 }
 
+static int set_search(plan_rules *rules, const char *text) {
+    for (int i = 0; i <= SLM_SEARCH_FAST; i++) {
+        if (strcmp(text, plan_search_name((slm_search)i)) == 0) {
+            rules->search = (slm_search)i;
+            return EXIT_CODE_OK;
+        }
+    }
+    return usage_error(&command_encode, "--search takes exact, fast or paper, not \"%s\"", text);
+}
+
 static int set_candidates(plan_rules *rules, const char *text) {
     uint64_t value;
     if (!argument_uint(&command_encode, "--scale-candidates", text, 1, SCALE_CANDIDATES_MAX, &value))
@@ -165,11 +177,7 @@ static int take_option(encode_command *c, int code, const char *argument) {
         rules->scale = word == 0 ? PLAN_SCALE_TENSOR : PLAN_SCALE_ROW;
         break;
     case OPTION_SCALE_CANDIDATES: return set_candidates(rules, argument);
-    case OPTION_SEARCH:
-        if ((word = one_of("--search", argument, "exact", "paper")) < 0)
-            return EXIT_CODE_USAGE;
-        rules->search = word == 0 ? SLM_SEARCH_EXACT : SLM_SEARCH_PAPER;
-        break;
+    case OPTION_SEARCH: return set_search(rules, argument);
     case OPTION_ROTATION: return set_rotation(rules, argument);
     case 'T': return argument_threads(&command_encode, argument, &c->job.threads) ? EXIT_CODE_OK : EXIT_CODE_USAGE;
     case OPTION_DRY_RUN: c->dry_run = true; break;

@@ -31,7 +31,7 @@ static json_t *options_of(const plan_rules *rules) {
     report_set(options, "--exclude", globs(rules->exclude, rules->exclude_count));
     report_set(options, "--scale", json_string(scales[rules->scale]));
     report_set(options, "--scale-candidates", json_integer(rules->scale_candidates));
-    report_set(options, "--search", json_string(rules->search == SLM_SEARCH_PAPER ? "paper" : "exact"));
+    report_set(options, "--search", json_string(plan_search_name(rules->search)));
     report_set(options, "--rotation", json_integer(rules->rotation));
     return options;
 }

@@ -63,8 +63,7 @@ static bool add_provenance(encode_job *job, fault *f) {
         return false;
     if (job->plan.coded == 0)
         return true;
-    return add_metadata(job, "slm.profile", job->profiles, f) &&
-           add_metadata(job, "slm.search", job->rules.search == SLM_SEARCH_PAPER ? "paper" : "exact", f);
+    return add_metadata(job, "slm.profile", job->profiles, f) && add_metadata(job, "slm.search", plan_search_name(job->rules.search), f);
 }
 
 bool encode_layout(encode_job *job, fault *f) {

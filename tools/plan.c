@@ -68,6 +68,10 @@ static unsigned rotation_for(const plan_rules *rules, const slm_profile *profile
     return h >= SLM_ROTATION_MIN ? h : 0;
 }
 
+const char *plan_search_name(slm_search search) {
+    return search == SLM_SEARCH_PAPER ? "paper" : search == SLM_SEARCH_FAST ? "fast" : "exact";
+}
+
 static bool plan_coding(plan_tensor *entry, const safetensors_tensor *t, const plan_rules *rules, fault *f) {
     const slm_profile *chosen = chosen_profile(rules, t->name);
     entry->coding.profile = chosen != NULL ? *chosen : rules->profile;
@@ -83,6 +87,8 @@ static bool plan_coding(plan_tensor *entry, const safetensors_tensor *t, const p
         return fault_set(f, FAULT_USAGE, "tensor '%s' cannot be coded so: %s", t->name, reason != NULL ? reason : "no legal coding");
     if (!block && rules->search == SLM_SEARCH_PAPER)
         return fault_set(f, FAULT_USAGE, "--search paper is for block coding, and tensor '%s' would have trellis coding", t->name);
+    if (block && rules->search == SLM_SEARCH_FAST)
+        return fault_set(f, FAULT_USAGE, "--search fast is for trellis coding, and tensor '%s' would have block coding", t->name);
     return true;
 }
 

@@ -51,4 +51,6 @@ uint64_t plan_scan_bytes(const plan *p, const checkpoint *cp);
 bool plan_scan(plan *p, checkpoint *cp, fault *f);
 void plan_free(plan *p);
 
+const char *plan_search_name(slm_search search); /* as --search has it */
+
 #endif

@@ -12,8 +12,11 @@ static const char *kernel_of(const slm_encoder *encoder) { return encoder->kerne
 static slm_status prepare(slm_encoder *encoder) {
     const slm_profile *profile = &encoder->coding.profile;
     if (profile->coding == SLM_CODING_TRELLIS) {
-        return encoder->trellis != NULL ? SLM_OK
-                                        : trellis_search_create(&encoder->trellis, profile, kernel_of(encoder), &encoder->allocator);
+        if (encoder->trellis != NULL) {
+            return SLM_OK;
+        }
+        const slm_status made = trellis_search_create(&encoder->trellis, profile, kernel_of(encoder), &encoder->allocator);
+        return made == SLM_OK && encoder->search == SLM_SEARCH_FAST ? trellis_search_make_fast(encoder->trellis) : made;
     }
     const unsigned rest = (unsigned)(encoder->coding.run_length % profile->C);
     slm_status status = SLM_OK;
@@ -47,7 +50,7 @@ slm_status slm_encoder_create(slm_encoder **encoder, const slm_coding *coding, c
     if (status != SLM_OK) {
         return slmi_fail_reason(error, status, reason, SLMI_NOWHERE, SLMI_NOWHERE, "coding");
     }
-    if (chosen.search != SLM_SEARCH_EXACT && chosen.search != SLM_SEARCH_PAPER) {
+    if (chosen.search != SLM_SEARCH_EXACT && chosen.search != SLM_SEARCH_PAPER && chosen.search != SLM_SEARCH_FAST) {
         return slmi_fail_call(error, SLM_E_ARGUMENT, "unknown search %d", (int)chosen.search);
     }
     if (chosen.scale_candidates > SCALE_CANDIDATES_MAX) {
@@ -55,6 +58,9 @@ slm_status slm_encoder_create(slm_encoder **encoder, const slm_coding *coding, c
     }
     if (coding->profile.coding == SLM_CODING_TRELLIS && chosen.search == SLM_SEARCH_PAPER) {
         return slmi_fail_call(error, SLM_E_ARGUMENT, "the paper's search is for block coding, not for trellis coding");
+    }
+    if (coding->profile.coding == SLM_CODING_BLOCK && chosen.search == SLM_SEARCH_FAST) {
+        return slmi_fail_call(error, SLM_E_ARGUMENT, "the fast search is for trellis coding, not for block coding");
     }
     const slm_allocator allocator = slmi_allocator(chosen.allocator);
     slm_encoder *made = slmi_allocate_zeroed(&allocator, 1, sizeof *made);

@@ -23,6 +23,11 @@ struct trellis_search {
     int32_t *values;    /* T of every seed, [2^K][C] */
     int16_t *table;     /* shape.table, where it was allocated */
     void *table_block;  /* what to free */
+    bool fast;          /* the fast search, where fast_shape has a table */
+    fast_shape fast_shape;
+    void *fast_block;
+    unsigned levels;      /* numbers of T */
+    uint64_t fast_factor; /* a cost is a squared difference on the grid times this, divided by 2^32 */
 };
 
 /* The weights of a run as integer targets: X = round(2^grid * (H D w) / N / scale), computed in integers from the floats' bits. */
@@ -47,6 +52,9 @@ void trellis_measure(const trellis_search *search, const slm_coding *coding, con
 /* The search for a given scale. *narrow (may be NULL) says whether the 16-bit costs sufficed. */
 slm_status trellis_find_codes(const trellis_search *search, trellis_scratch *scratch, const slm_coding *coding, const float *weights,
                               uint16_t scale, uint8_t *codes, bool *narrow);
+
+/* The costs of the fast search around a target. */
+void trellis_fast_window(const trellis_search *search, int32_t target, fast_window *window);
 
 /* Makes windows shorter, for tests of what happens between them. */
 void trellis_scratch_limit(trellis_scratch *scratch, unsigned steps);

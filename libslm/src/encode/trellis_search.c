@@ -154,6 +154,7 @@ void trellis_search_free(trellis_search *search) {
     const slm_allocator allocator = search->allocator;
     slmi_free(&allocator, search->values);
     slmi_free(&allocator, search->table_block);
+    slmi_free(&allocator, search->fast_block);
     slmi_free(&allocator, search);
 }
 

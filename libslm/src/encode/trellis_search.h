@@ -10,6 +10,8 @@ typedef struct trellis_scratch trellis_scratch; /* working memory of one thread 
 
 /* `profile` is valid and of trellis coding. kernel NULL: the fastest; SLM_E_ARGUMENT: unknown here, or K > 16. */
 slm_status trellis_search_create(trellis_search **search, const slm_profile *profile, const char *kernel, const slm_allocator *allocator);
+/* Searches fast from now on, where the profile's T allows it: libslm/doc/trellis-search.md. */
+slm_status trellis_search_make_fast(trellis_search *search);
 void trellis_search_free(trellis_search *search); /* NULL is allowed */
 const char *trellis_search_kernel(const trellis_search *search);
 

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "../decode/kernel.h"
+#include "trellis_fast.h"
 
 #define TRELLIS_LANES 32u /* groups in a row of the table; every kernel's vector divides it */
 #define TRELLIS_COST_MAX 65535u
@@ -29,6 +30,7 @@ typedef struct trellis_shape {
 
 typedef struct trellis_kernel {
     const char *name;
+    const trellis_fast_kernel *fast;
     bool (*usable)(void);
     /* expanded[d][j] = costs[(j << k | d) mod groups] - offset, j < period: what a step reads beside the table. */
     void (*expand)(const trellis_shape *shape, const uint16_t *costs, unsigned offset, uint16_t *expanded);

@@ -23,4 +23,4 @@ static inline unsigned horizontal_min(__m256i v) {
 #include "trellis_step_impl.h"
 #include "trellis_step_sse.h"
 
-const trellis_kernel trellis_kernel_avx2 = {"avx2", slm_cpu_avx2, expand_sse, step};
+const trellis_kernel trellis_kernel_avx2 = {"avx2", &trellis_fast_avx2, slm_cpu_avx2, expand_sse, step};

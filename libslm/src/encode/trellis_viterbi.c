@@ -18,7 +18,7 @@
 
 /* The costs of one time. A group's cost is costs[g] + base; what goes on is costs[g] - smallest. */
 typedef struct cost_row {
-    void *costs; /* uint16_t, or uint64_t where the search is wide */
+    void *costs; /* uint16_t; uint64_t where the search is wide, uint8_t where it is fast */
     uint64_t smallest;
     uint64_t base;
 } cost_row;
@@ -50,6 +50,7 @@ typedef struct viterbi {
     uint64_t weights, times; /* of the run: weights and seeds */
     uint8_t *codes;
     bool wide;
+    bool fast;
     size_t row_bytes;
     uint64_t first;        /* time of row 0 of the window */
     uint64_t first_target; /* weight that scratch->targets[0] belongs to */
@@ -135,7 +136,9 @@ void trellis_scratch_limit(trellis_scratch *scratch, unsigned steps) {
 
 /* The cost of group g in a row as it goes on. */
 static inline uint64_t cost_of(const viterbi *v, const cost_row *row, uint32_t g) {
-    const uint64_t cost = v->wide ? ((const uint64_t *)row->costs)[g] : ((const uint16_t *)row->costs)[g];
+    const uint64_t cost = v->wide   ? ((const uint64_t *)row->costs)[g]
+                          : v->fast ? ((const uint8_t *)row->costs)[g]
+                                    : ((const uint16_t *)row->costs)[g];
     return cost - row->smallest;
 }
 
@@ -207,12 +210,28 @@ static uint64_t plain_step(const viterbi *v, const int32_t *targets, unsigned co
     return smallest;
 }
 
+static void fast_step(const viterbi *v, const int32_t *targets, unsigned count, const cost_row *from, cost_row *to) {
+    const fast_shape *shape = &v->search->fast_shape;
+    const trellis_fast_kernel *kernel = v->search->kernel->fast;
+    uint8_t *expanded = (uint8_t *)v->scratch->expanded;
+    fast_window windows[SLM_C_MAX];
+    for (unsigned c = 0; c < count; c++)
+        trellis_fast_window(v->search, targets[c], &windows[c]);
+    kernel->expand(shape, from->costs, (unsigned)from->smallest, expanded);
+    to->smallest = kernel->step(shape, windows, count, expanded, to->costs);
+    to->base = 0;
+}
+
 /* From the costs at `time` to those at time + 1. */
 static void step_time(const viterbi *v, uint64_t time, const cost_row *from, cost_row *to) {
     const trellis_shape *shape = v->shape;
     trellis_scratch *scratch = v->scratch;
     const int32_t *targets;
     const unsigned count = targets_at(v, time, &targets);
+    if (v->fast) {
+        fast_step(v, targets, count, from, to);
+        return;
+    }
     bool far = v->wide;
     int16_t near_targets[SLM_C_MAX];
     for (unsigned c = 0; c < count; c++) {
@@ -243,6 +262,30 @@ static void step_time(const viterbi *v, uint64_t time, const cost_row *from, cos
 
 /* ---- The way back. ---- */
 
+/* seed_before() of the fast search. */
+static uint32_t fast_seed_before(const viterbi *v, const cost_row *before, const int32_t *targets, unsigned count, uint32_t g,
+                                 uint64_t *least) {
+    const fast_shape *shape = &v->search->fast_shape;
+    const uint8_t *numbers = shape->table + (((size_t)(g / FAST_LANES) * shape->C) << shape->k) * FAST_LANES + g % FAST_LANES;
+    fast_window windows[SLM_C_MAX];
+    for (unsigned c = 0; c < count; c++)
+        trellis_fast_window(v->search, targets[c], &windows[c]);
+    uint32_t best = g << shape->k;
+    *least = FAST_COST_MAX; /* costs that saturate are all alike */
+    for (uint32_t d = 0; d < 1u << shape->k; d++) {
+        const uint32_t state = g << shape->k | d;
+        uint64_t cost = cost_of(v, before, state & (shape->groups - 1));
+        for (unsigned c = 0; c < count; c++, numbers += FAST_LANES)
+            cost += fast_cost(&windows[c], *numbers);
+        numbers += (shape->C - count) * FAST_LANES;
+        if (cost < *least) {
+            *least = cost;
+            best = state;
+        }
+    }
+    return best;
+}
+
 /* The seed one time before row r that gives group g its cost: least cost, then least digit. */
 static uint32_t seed_before(const viterbi *v, size_t r, uint32_t g, uint64_t *cost) {
     const trellis_shape *shape = v->shape;
@@ -251,6 +294,8 @@ static uint32_t seed_before(const viterbi *v, size_t r, uint32_t g, uint64_t *co
     const unsigned count = targets_at(v, v->first + r - 1, &targets);
     uint32_t best = 0;
     *cost = UINT64_MAX;
+    if (v->fast)
+        return fast_seed_before(v, before, targets, count, g, cost);
     for (uint32_t d = 0; d < 1u << shape->k; d++) {
         const uint32_t state = g << shape->k | d;
         const uint64_t candidate = cost_of(v, before, state & (shape->groups - 1)) + branch(v->search, targets, count, state);
@@ -279,7 +324,7 @@ static bool trace(const viterbi *v, size_t r, uint32_t *g) {
         const cost_row *row = &v->scratch->rows[r];
         uint64_t cost;
         const uint32_t seed = seed_before(v, r, *g, &cost);
-        if (cost != cost_of(v, row, *g) + row->smallest + row->base)
+        if (v->fast ? cost == FAST_COST_MAX : cost != cost_of(v, row, *g) + row->smallest + row->base)
             return false;
         write_seed(v, v->first + r - 1, seed);
         *g = seed & (v->shape->groups - 1);
@@ -364,7 +409,7 @@ static slm_status retrace(viterbi *v, uint64_t begin, uint64_t end, const cost_r
 static void set_up_rows(viterbi *v, bool wide) {
     trellis_scratch *scratch = v->scratch;
     v->wide = wide;
-    v->row_bytes = v->shape->padded * (wide ? sizeof(uint64_t) : sizeof(uint16_t));
+    v->row_bytes = v->fast ? v->search->fast_shape.padded : v->shape->padded * (wide ? sizeof(uint64_t) : sizeof(uint16_t));
     const size_t rows = (wide ? scratch->wide_steps : scratch->steps) + (size_t)1;
     for (size_t r = 0; r < rows; r++)
         scratch->rows[r].costs = scratch->window + r * v->row_bytes;
@@ -422,11 +467,13 @@ slm_status trellis_find_codes(const trellis_search *search, trellis_scratch *scr
     const size_t bytes = (size_t)slm_profile_run_bytes(&search->profile, coding->run_length);
     slm_status status = trellis_targets_prepare(&v.targets, coding, search->grid, weights, scale);
     bool proved = false;
-    for (int wide = 0; status == SLM_OK && !proved && wide < 2; wide++) {
+    /* Fast where that is wanted; else with 16-bit costs, and with 64-bit ones where they do not suffice. */
+    for (int attempt = search->fast ? -1 : 0; status == SLM_OK && !proved && attempt < 2; attempt++) {
         memset(codes, 0, bytes);
-        status = search_run(&v, wide != 0, &proved);
+        v.fast = attempt < 0;
+        status = search_run(&v, attempt > 0, &proved);
         if (narrow)
-            *narrow = wide == 0;
+            *narrow = attempt <= 0;
     }
     return status;
 }
