@@ -14,7 +14,7 @@ static unsigned capped(uint64_t cost) { return cost > FAST_COST_MAX ? FAST_COST_
 /* Costs of a target by its definition: squared differences above the least, on a scale on which that of a good code is 2, rounded; those
  * of the 15 neighbouring T alone. */
 static unsigned reference_fast_cost(const trellis_search *search, int32_t target, int64_t entry) {
-    const int64_t unit = INT64_C(1) << search->grid, top = ((int64_t)search->levels - 1) * unit;
+    const int64_t unit = INT64_C(1) << search->grid, top = ((int64_t)search->fast_shape.levels - 1) * unit;
     int64_t nearest = -top;
     for (int64_t t = -top; t <= top; t += 2 * unit)
         if (llabs(target - t) <= llabs(target - nearest)) /* of two the greater */
@@ -154,7 +154,7 @@ static void large_codings_equal_definition(void **unused) {
         uint8_t K, k, C, P, W, rotation, kind, length;
     } cases[] = {
         {16, 4, 1, 4, 4, 0, WEIGHTS_GAUSSIAN, 60}, {16, 3, 1, 4, 4, 5, WEIGHTS_LAPLACE, 64},  {16, 2, 1, 4, 4, 4, WEIGHTS_STUDENT, 48},
-        {16, 5, 1, 8, 3, 0, WEIGHTS_GAUSSIAN, 60}, {16, 7, 2, 4, 4, 0, WEIGHTS_GAUSSIAN, 61}, {14, 5, 2, 4, 4, 0, WEIGHTS_LAPLACE, 91},
+        {16, 5, 1, 4, 6, 0, WEIGHTS_GAUSSIAN, 60}, {16, 7, 2, 4, 4, 0, WEIGHTS_GAUSSIAN, 61}, {14, 5, 2, 4, 4, 0, WEIGHTS_LAPLACE, 91},
         {13, 1, 1, 1, 2, 0, WEIGHTS_GAUSSIAN, 40}, {15, 8, 1, 4, 4, 0, WEIGHTS_GAUSSIAN, 40}, {16, 5, 2, 4, 4, 4, WEIGHTS_ZERO, 64}};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         slm_coding coding = {.rotation = cases[i].rotation, .sign_seed = cases[i].rotation ? 77 : 0, .run_length = cases[i].length};
@@ -182,7 +182,7 @@ static void others_stay_exact(void **unused) {
     profile.k = 1;
     assert_false(can_be_fast(&profile));
     profile = *slm_profile_by_name("slm-4");
-    profile.W = 8;
+    profile.W = 7;
     assert_false(can_be_fast(&profile));
 }
 

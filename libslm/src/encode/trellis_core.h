@@ -26,7 +26,6 @@ struct trellis_search {
     bool fast;          /* the fast search, where fast_shape has a table */
     fast_shape fast_shape;
     void *fast_block;
-    unsigned levels;      /* numbers of T */
     uint64_t fast_factor; /* a cost is a squared difference on the grid times this, divided by 2^32 */
 };
 

@@ -26,7 +26,7 @@ slm_status trellis_search_make_fast(trellis_search *search) {
         return SLM_OK;
     const trellis_shape *from = &search->shape;
     const unsigned period = profile->K > 2 * profile->k ? 1u << (profile->K - 2 * profile->k) : 1u;
-    fast_shape shape = {.k = from->k, .C = from->C, .groups = from->groups};
+    fast_shape shape = {.k = from->k, .C = from->C, .levels = levels, .groups = from->groups};
     shape.padded = shape.groups < FAST_LANES ? FAST_LANES : shape.groups;
     shape.period = period < FAST_LANES ? FAST_LANES : period;
     const size_t digits = (size_t)1 << shape.k, C = shape.C;
@@ -42,7 +42,6 @@ slm_status trellis_search_make_fast(trellis_search *search) {
                     (uint8_t)((values[c] + (int32_t)(levels - 1)) / 2);
         }
     shape.table = table;
-    search->levels = levels;
     search->fast_factor = (uint64_t)(ldexp(UNITS / error, 32 - 2 * search->grid) + 0.5);
     search->fast_shape = shape;
     search->fast = true;
@@ -51,7 +50,7 @@ slm_status trellis_search_make_fast(trellis_search *search) {
 
 void trellis_fast_window(const trellis_search *search, int32_t target, fast_window *window) {
     /* The number of the T next to the target, in the window's middle where the numbers' range allows it. */
-    const int32_t top = (int32_t)search->levels - 1, half = INT32_C(1) << search->grid;
+    const int32_t top = (int32_t)search->fast_shape.levels - 1, half = INT32_C(1) << search->grid;
     const int32_t shifted = target + top * half;
     int32_t nearest = shifted < 0 ? 0 : (shifted + half) >> (search->grid + 1);
     nearest = nearest > top ? top : nearest;

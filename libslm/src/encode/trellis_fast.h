@@ -1,6 +1,6 @@
 /* trellis_fast.h: one step of the fast trellis search, the part that is written for each instruction set.
  *
- * The same minimum over all states as trellis_step.h, in 8-bit lanes: T by its number, 0..63, costs from a table of the 15 numbers around
+ * The same minimum over all states as trellis_step.h, in 8-bit lanes: T by its number, a byte, costs from a table of the 15 numbers around
  * the target, 255 for all others. libslm/doc/trellis-search.md says what that loses.
  */
 #ifndef SLM_TRELLIS_FAST_H
@@ -9,12 +9,13 @@
 #include <stdint.h>
 
 #define FAST_LANES 64u
-#define FAST_LEVELS_MAX 64u
-#define FAST_WINDOW 15u /* numbers told apart around a target */
+#define FAST_LEVELS_MAX 253u /* so that numbers below a window are none of its own when they wrap */
+#define FAST_WINDOW 15u      /* numbers told apart around a target */
 #define FAST_COST_MAX 255u
 
 typedef struct fast_shape {
     unsigned k, C;
+    unsigned levels; /* numbers of T: P (2^W - 1) + 1 */
     unsigned groups; /* 2^(K-k) */
     unsigned padded; /* groups, at least FAST_LANES */
     unsigned period; /* expanded costs a digit: 2^(K-2k), at least FAST_LANES */

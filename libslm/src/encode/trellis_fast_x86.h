@@ -4,19 +4,19 @@
  * PREPARED, what prepare(window) makes of a window, and COST(prepared, numbers).
  */
 #include <immintrin.h>
-#include <stdbool.h>
 #include <stddef.h>
 
 #include "trellis_fast.h"
 
 #define VECTORS (FAST_LANES / VECTOR_LANES)
 
+/* `same`: count = C, of which one or two are constants in their calls. */
 static inline __attribute__((always_inline)) unsigned step_body(const fast_shape *shape, const fast_window *windows, unsigned count,
-                                                                const uint8_t *expanded, uint8_t *next, const bool single) {
+                                                                const uint8_t *expanded, uint8_t *next, const unsigned same) {
     const size_t digits = (size_t)1 << shape->k, period = shape->period;
-    const unsigned C = single ? 1 : shape->C;
+    const unsigned C = same ? same : shape->C;
     const uint8_t *table = shape->table;
-    const PREPARED first = prepare(&windows[0]);
+    const PREPARED first = prepare(&windows[0]), second = prepare(&windows[same == 2]);
     VECTOR smallest = SPLAT(-1);
     for (unsigned row = 0; row < shape->padded; row += FAST_LANES) {
         const uint8_t *costs = expanded + (row & (period - 1));
@@ -26,7 +26,9 @@ static inline __attribute__((always_inline)) unsigned step_body(const fast_shape
         for (size_t d = 0; d < digits; d++) {
             for (unsigned v = 0; v < VECTORS; v++) {
                 VECTOR sum = ADDUS(COST(first, LOAD(table + v * VECTOR_LANES)), LOAD(costs + v * VECTOR_LANES));
-                if (!single)
+                if (same == 2)
+                    sum = ADDUS(sum, COST(second, LOAD(table + FAST_LANES + v * VECTOR_LANES)));
+                if (!same)
                     for (unsigned c = 1; c < count; c++)
                         sum = ADDUS(sum, COST(prepare(&windows[c]), LOAD(table + c * FAST_LANES + v * VECTOR_LANES)));
                 best[v] = MINU(best[v], sum);
@@ -43,7 +45,10 @@ static inline __attribute__((always_inline)) unsigned step_body(const fast_shape
 }
 
 static unsigned step(const fast_shape *shape, const fast_window *windows, unsigned count, const uint8_t *expanded, uint8_t *next) {
-    return shape->C == 1 ? step_body(shape, windows, count, expanded, next, true) : step_body(shape, windows, count, expanded, next, false);
+    if (shape->C == 1)
+        return step_body(shape, windows, count, expanded, next, 1);
+    return shape->C == 2 && count == 2 ? step_body(shape, windows, count, expanded, next, 2)
+                                       : step_body(shape, windows, count, expanded, next, 0);
 }
 
 static inline unsigned horizontal_min_128(__m128i v) {
