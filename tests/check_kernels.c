@@ -1,10 +1,9 @@
-/* check_kernels.c: every decoding kernel of this build against the scalar one, bit for bit, with guard pages round codes and weights;
- * with --bench the speed of each beside the scalar kernel and memcpy. It finds kernels by itself. */
+/* check_kernels.c: every decoding kernel of this build against the scalar one, bit for bit, with guard pages round codes and weights. It
+ * finds kernels by itself. */
 #define _DEFAULT_SOURCE
 #include <stdbool.h>
 #include <stdio.h>
 #include <sys/mman.h>
-#include <time.h>
 #include <unistd.h>
 
 #ifdef __SSE2__
@@ -227,82 +226,7 @@ static void check_environment(const char *kernel, uint64_t *random) {
 #endif
 }
 
-static double now(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t); /* other programs' load does not count */
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-static int by_size(const void *a, const void *b) {
-    return (*(const double *)a > *(const double *)b) - (*(const double *)a < *(const double *)b);
-}
-
-/* Median seconds of one call. */
-static double median(const slm_decoder *decoder, const unsigned char *codes, uint64_t n, slm_dtype dtype, void *target, const void *source,
-                     unsigned rounds, unsigned calls) {
-    double seconds[31];
-    for (unsigned i = 0; i < rounds; i++) {
-        const double start = now();
-        for (unsigned j = 0; j < calls; j++) {
-            if (source != NULL)
-                memcpy(target, source, (size_t)n * slm_dtype_bits(dtype) / 8);
-            else if (slm_decode_run(decoder, codes, 0x3c00, 0, n, dtype, target) != SLM_OK)
-                die("decoding failed");
-            __asm__ volatile("" : : "r"(target) : "memory");
-        }
-        seconds[i] = (now() - start) / calls;
-    }
-    qsort(seconds, rounds, sizeof *seconds, by_size);
-    return seconds[rounds / 2];
-}
-
-static void bench(void) {
-    const size_t most = (size_t)64 << 20;
-    unsigned char *const codes = malloc(most), *const target = malloc(most), *const source = malloc(most);
-    if (codes == NULL || target == NULL || source == NULL)
-        die("no memory");
-    uint64_t random = 5;
-    for (size_t i = 0; i < most; i++)
-        source[i] = target[i] = (unsigned char)random_next(&random);
-    printf("%-13s %-8s %-8s %-5s %-9s %12s %12s %10s %10s\n", "kernel", "profile", "rotation", "dtype", "output", "Mweights/s", "scalar",
-           "x scalar", "x memcpy");
-    const slm_profile *p;
-    for (size_t i = 0; (p = slm_profile_by_index(i)) != NULL; i++)
-        for (unsigned h = 0; h <= (p->coding == SLM_CODING_TRELLIS ? 7u : 0u); h += 7)
-            for (unsigned large = 0; large < 2; large++)
-                for (unsigned t = 0; t < 3; t++) {
-                    const size_t size = slm_dtype_bits(dtypes[t]) / 8, bytes = large ? most : (size_t)128 << 10;
-                    const slm_coding coding = {
-                        .profile = *p, .rotation = (uint8_t)h, .sign_seed = h ? 0x5eed : 0, .run_length = bytes / size};
-                    slm_decoder decoder;
-                    if (slm_decoder_init(&decoder, &coding, "scalar") != SLM_OK)
-                        die("no scalar kernel");
-                    random_codes(&random, &coding, codes);
-                    const double base = median(&decoder, codes, large ? coding.run_length / 8 : coding.run_length, dtypes[t], target, NULL,
-                                               large ? 3 : 9, 1) *
-                                        (large ? 8 : 1);
-                    for (size_t k = 0; slm_kernel_name(k) != NULL; k++) {
-                        if (slm_decoder_init(&decoder, &coding, slm_kernel_name(k)) != SLM_OK)
-                            continue;
-                        const double copy = median(NULL, NULL, coding.run_length, dtypes[t], target, source, 15, large ? 1 : 200);
-                        const double time =
-                            k == 0 ? base : median(&decoder, codes, coding.run_length, dtypes[t], target, NULL, 15, large ? 1 : 20);
-                        printf("%-13s %-8s %-8u %-5s %-9s %12.1f %12.1f %10.1f %10.2f\n", slm_kernel_name(k), p->name, h,
-                               slm_dtype_name(dtypes[t]), large ? "64 MiB" : "128 KiB", (double)coding.run_length / time / 1e6,
-                               (double)coding.run_length / base / 1e6, base / time, copy / time);
-                        fflush(stdout);
-                    }
-                }
-    free(codes);
-    free(target);
-    free(source);
-}
-
-int main(int argc, char **argv) {
-    if (argc == 2 && strcmp(argv[1], "--bench") == 0) {
-        bench();
-        return 0;
-    }
+int main(void) {
     code_pages = guarded(LONGEST * 64);
     weight_pages = guarded(8 * 65535 * 4 + 4096);
     expected = malloc(8 * 65535 * 4 + 64);

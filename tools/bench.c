@@ -92,7 +92,8 @@ const command command_bench = {
     .synopsis = "decode [OPTIONS]",
     .description =
         "decode: for every named profile, kernel and element type the weights a second, and the ratio to memcpy of as many bytes, "
-        "each measured in turn with it; one thread, output of 64 MiB and of 128 KiB.",
+        "each measured in turn with it; one thread, output of 64 MiB and of 128 KiB. Then products of a matrix and a vector straight from "
+        "the codes.",
     .options = options,
     .run = run,
 };

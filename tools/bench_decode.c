@@ -99,6 +99,71 @@ static int measure(const buffers *b, const slm_coding *coding, const char *kerne
     return EXIT_CODE_OK;
 }
 
+/* Products of a matrix of rows like these with a vector, x in binary32 and in 8 bits. */
+static int measure_product(const buffers *b, const slm_coding *coding, const char *kernel, uint64_t rows) {
+    static float x[RUN], y[8192], d[RUN / SLM_GEMV_BLOCK];
+    static int8_t q[RUN];
+    const uint16_t scale = 0x3c00;
+    slm_matrix matrix;
+    if (slm_matrix_init(&matrix, coding, RUN, kernel) != SLM_OK)
+        return EXIT_CODE_OK;
+    const bool slow = strcmp(kernel, "scalar") == 0;
+    const uint64_t part = b->options->quick ? 1 : slow ? 16 : rows;
+    const unsigned rounds = b->options->quick || slow ? 1 : 9, calls = part < 1024 && !slow ? 20 : 1;
+    for (unsigned i = 0; i < RUN; i++)
+        x[i] = (float)(i % 97) / 97 - 0.5f;
+    slm_matrix_rotate(&matrix, x, x);
+    slm_quantise(x, RUN, q, d);
+    for (int bits = 32; bits > 0; bits -= 24) {
+        double times[PAIRS_MAX];
+        slm_status status = SLM_OK;
+        for (unsigned i = 0; i < rounds + 1 && status == SLM_OK; i++) {
+            const double start = bench_cpu_seconds();
+            for (unsigned c = 0; c < calls && status == SLM_OK; c++)
+                status = bits == 32 ? slm_gemv(&matrix, b->codes, &scale, 0, 0, part, x, y)
+                                    : slm_gemv_int8(&matrix, b->codes, &scale, 0, 0, part, q, d, y);
+            times[i == 0 ? 0 : i - 1] = (bench_cpu_seconds() - start) / calls;
+        }
+        if (status == SLM_E_ARGUMENT && bits == 8)
+            continue; /* not for this coding */
+        if (status != SLM_OK) {
+            message_error("bench: the product failed");
+            return EXIT_CODE_FAILURE;
+        }
+        const double rate = (double)(part * RUN) / bench_median(times, rounds);
+        if (b->list == NULL) {
+            printf("%-8s %2u  %-14s %-4s %9llu %9.0f\n", coding->profile.name, coding->rotation, kernel, bits == 32 ? "F32" : "I8",
+                   (unsigned long long)rows, rate / 1e6);
+            fflush(stdout);
+            continue;
+        }
+        json_t *o = json_object();
+        report_set(o, "profile", json_string(coding->profile.name));
+        report_set(o, "rotation", json_integer(coding->rotation));
+        report_set(o, "kernel", json_string(kernel));
+        report_set(o, "x", json_string(bits == 32 ? "F32" : "I8"));
+        report_set(o, "rows", report_u64(rows));
+        report_set(o, "weights_per_second", report_real(rate));
+        report_append(b->list, o);
+    }
+    return EXIT_CODE_OK;
+}
+
+static int measure_products(buffers *b, const slm_profile *p) {
+    for (unsigned h = 0; h <= (p->coding == SLM_CODING_TRELLIS ? 7u : 0u); h += 7) {
+        const slm_coding coding = {.profile = *p, .rotation = (uint8_t)h, .sign_seed = h != 0 ? 0x5eed : 0, .run_length = RUN};
+        const uint64_t most = b->options->quick ? 2 : 8192;
+        make_codes(&coding, most, b->codes);
+        for (uint64_t rows = most; rows > 0; rows = rows > 64 ? 64 : 0)
+            for (size_t k = 0; slm_kernel_name(k) != NULL; k++) {
+                const int code = measure_product(b, &coding, slm_kernel_name(k), rows);
+                if (code != EXIT_CODE_OK)
+                    return code;
+            }
+    }
+    return EXIT_CODE_OK;
+}
+
 static int measure_profile(const buffers *b, const slm_profile *p) {
     for (unsigned h = 0; h <= (p->coding == SLM_CODING_TRELLIS ? 7u : 0u); h += 7) {
         const slm_coding coding = {.profile = *p, .rotation = (uint8_t)h, .sign_seed = h != 0 ? 0x5eed : 0, .run_length = RUN};
@@ -135,8 +200,16 @@ int bench_decode(const bench_options *options) {
     for (size_t i = 0; code == EXIT_CODE_OK && slm_profile_by_index(i) != NULL; i++)
         if (bench_wants(options, slm_profile_by_index(i)))
             code = measure_profile(&b, slm_profile_by_index(i));
-    if (options->report != NULL)
+    if (options->report != NULL) {
         report_set(options->report, "kernels", b.list);
+        b.list = json_array();
+    } else
+        printf("\nproducts, 4096 columns\n%-8s %2s  %-14s %-4s %9s %9s\n", "profile", "h", "kernel", "x", "rows", "Mw/s");
+    for (size_t i = 0; code == EXIT_CODE_OK && slm_profile_by_index(i) != NULL; i++)
+        if (bench_wants(options, slm_profile_by_index(i)))
+            code = measure_products(&b, slm_profile_by_index(i));
+    if (options->report != NULL)
+        report_set(options->report, "products", b.list);
     free(b.codes);
     free(b.target);
     free(b.source);

@@ -7,7 +7,7 @@ An edit is a file below libslm/src by its name, a text that occurs exactly once 
 BASE = [("kernel.h", "#if defined(__x86_64__) && defined(__GNUC__)\n#define SLM_HAVE_X86 1", "#if 0\n#define SLM_HAVE_X86 1")]
 
 # Not compiled: faster kernels, and what only writers need.
-LEFT_OUT = ("decode_avx2_block.c", "decode_avx2_trellis.c", "decode_avx512_block.c", "decode_avx512_trellis.c", "file_sink.c", "index_store.c", "layout.c", "ranges.c", "writer.c")
+LEFT_OUT = ("decode_avx2_block.c", "decode_avx2_trellis.c", "decode_avx512_block.c", "decode_avx512_trellis.c", "gemv.c", "gemv_avx2.c", "gemv_avx512.c", "file_sink.c", "index_store.c", "layout.c", "ranges.c", "writer.c")
 
 _SCALAR, _DECODE, _ROUND, _TENSOR, _INDEX, _SECTIONS, _HEADER = (
     "decode_scalar.c", "decode.c", "round.c", "tensor.c", "index_parse.c", "index_sections.c", "header.c")  # fmt: skip

@@ -6,6 +6,7 @@
 #include "slm/dtype.h"
 #include "slm/encode.h"
 #include "slm/file.h"
+#include "slm/gemv.h"
 #include "slm/lfsr.h"
 #include "slm/profile.h"
 #include "slm/reader.h"

@@ -11,9 +11,11 @@
 
 #define AVX512_PIECE 1024
 
-/* The order above: p0 = c0, p1 = c2, p2 = c1; p3 = c4, p4 = c5, p5 = c3. */
-static inline unsigned avx512_rotate_place(unsigned j) { return (j & 1) | (j >> 2 & 1) << 1 | (j >> 1 & 1) << 2; }
-static inline unsigned avx512_rotate_group(unsigned i) { return (i >> 2 & 1) | (i & 1) << 1 | (i >> 1 & 1) << 2; }
+/* The order above, p0 = c0, p1 = c2, p2 = c1; p3 = c4, p4 = c5, p5 = c3, as windows within 64-bit lanes and groups of eight in lanes. */
+#define AVX512_ROTATE_PLACES 0x0703060205010400
+#define AVX512_ROTATE_GROUPS                                                                                                               \
+    _mm512_setr_epi64(0, 2 * 0x0101010101010101, 4 * 0x0101010101010101, 6 * 0x0101010101010101, 0x0101010101010101,                       \
+                      3 * 0x0101010101010101, 5 * 0x0101010101010101, 7 * 0x0101010101010101)
 
 /* Signs in the order of the places of 16-bit numbers: c0 c1 c4 c2 c3, then c5. */
 static inline void avx512_order_signs(uint64_t words[SIGNS_WORDS]) {

@@ -158,6 +158,6 @@ static slm_status decode(const decoder_state *state, const uint8_t *codes, uint1
 
 AVX2_END
 
-const slm_kernel slm_kernel_avx2_block = {"avx2-block", SLM_LEVEL_AVX2, slm_cpu_avx2, supports, NULL, decode};
+const slm_kernel slm_kernel_avx2_block = {"avx2-block", SLM_LEVEL_AVX2, slm_cpu_avx2, supports, NULL, decode, NULL};
 
 #endif

@@ -311,8 +311,26 @@ static slm_status decode(const decoder_state *state, const uint8_t *codes, uint1
     return SLM_OK;
 }
 
+/* The 16-bit integers of fill() are T / 2 where every T is even, else T. */
+static void integers(const decoder_state *state, const uint8_t *codes, uint64_t first, size_t count, int8_t *target) {
+    int16_t piece[PIECE + 64];
+    for (size_t i = 0; i < count; i += PIECE) {
+        const size_t n = count - i < PIECE ? count - i : PIECE;
+        fill_any(state, codes, first + i, n, piece);
+        size_t j = 0;
+        for (; j + 32 <= n; j += 32) {
+            const __m256i a = _mm256_loadu_si256((const __m256i *)(const void *)(piece + j));
+            const __m256i b = _mm256_loadu_si256((const __m256i *)(const void *)(piece + j + 16));
+            const __m256i packed = _mm256_permute4x64_epi64(_mm256_packs_epi16(a, b), 0xd8);
+            _mm256_storeu_si256((__m256i *)(void *)(target + i + j), packed);
+        }
+        for (; j < n; j++)
+            target[i + j] = (int8_t)piece[j];
+    }
+}
+
 AVX2_END
 
-const slm_kernel slm_kernel_avx2_trellis = {"avx2-trellis", SLM_LEVEL_AVX2, slm_cpu_avx2, supports, prepare, decode};
+const slm_kernel slm_kernel_avx2_trellis = {"avx2-trellis", SLM_LEVEL_AVX2, slm_cpu_avx2, supports, prepare, decode, integers};
 
 #endif

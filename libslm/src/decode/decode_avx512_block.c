@@ -64,10 +64,16 @@ static inline unsigned record_at(bool wide, unsigned g, unsigned i) {
 /* Where the bytes are loaded from that vector g's records are gathered from: 64 bytes hold them all. */
 static inline unsigned load_at(bool wide, unsigned bits, unsigned g) { return g * (wide ? bits : bits == 36 ? 8 : 0); }
 
+/* Lane i of the byte permutation that gathers, and its shift. */
+AVX512_INLINE long long gather_at(bool wide, unsigned bits, unsigned g, unsigned i) {
+    const uint64_t from = record_at(wide, g, i) * bits / 8 - load_at(wide, bits, g);
+    return (long long)(from * 0x0101010101010101 + 0x0706050403020100);
+}
+AVX512_INLINE long long down_at(bool wide, unsigned bits, unsigned i) { return record_at(wide, 0, i) * bits % 8; }
+
 AVX512_INLINE void constants_make(constants *c, const decoder_state *state, unsigned P, unsigned C, bool wide, uint16_t scale) {
     const tables *t = (const tables *)(const void *)&state->store;
     const unsigned bits = 20 + 4 * P;
-    uint8_t bytes[64];
     for (unsigned n = 0; n < 4; n++)
         for (unsigned half = 0; half < 2; half++) {
             __m512i x = half == 0 ? _mm512_setzero_si512() : _mm512_set1_epi64((long long)t->bit[4 * n + 3]);
@@ -79,19 +85,16 @@ AVX512_INLINE void constants_make(constants *c, const decoder_state *state, unsi
                                           x, _mm512_set1_epi64((long long)t->bit[4 * n + i]));
             c->table[n][half] = x;
         }
-    uint64_t down[8];
-    for (unsigned g = 0; g < 2; g++) {
-        for (unsigned i = 0; i < 64; i++)
-            bytes[i] = (uint8_t)(record_at(wide, g, i / 8) * bits / 8 - load_at(wide, bits, g) + i % 8);
-        c->gather[g] = avx512_load(bytes);
-    }
-    for (unsigned i = 0; i < 8; i++)
-        down[i] = record_at(wide, 0, i) * bits % 8; /* the other vector's are odd in the same lanes */
-    c->down = avx512_load(down);
-    for (unsigned m = 0; m < C / 2; m++) {
-        for (unsigned i = 0; i < 64; i++)
-            bytes[i] = (uint8_t)((2 * m + i / 4 % 2) * P + (i % 4 < P ? i % 4 : 0) + 1);
-        c->low[m] = avx512_load(bytes);
+    for (unsigned g = 0; g < 2; g++)
+        c->gather[g] = _mm512_setr_epi64(gather_at(wide, bits, g, 0), gather_at(wide, bits, g, 1), gather_at(wide, bits, g, 2),
+                                         gather_at(wide, bits, g, 3), gather_at(wide, bits, g, 4), gather_at(wide, bits, g, 5),
+                                         gather_at(wide, bits, g, 6), gather_at(wide, bits, g, 7));
+    /* The other vector's records are odd in the same lanes. */
+    c->down = _mm512_setr_epi64(down_at(wide, bits, 0), down_at(wide, bits, 1), down_at(wide, bits, 2), down_at(wide, bits, 3),
+                                down_at(wide, bits, 4), down_at(wide, bits, 5), down_at(wide, bits, 6), down_at(wide, bits, 7));
+    for (unsigned m = 0; m < C / 2; m++) { /* where there are three windows a weight, the fourth byte is multiplied by 0 */
+        c->low[m] =
+            _mm512_add_epi8(_mm512_set1_epi64(P == 3 ? 0x0706050404030201 : 0x0807060504030201), _mm512_set1_epi8((char)(2 * m * P)));
         c->high[m] = _mm512_add_epi8(c->low[m], _mm512_set1_epi8(8));
     }
     const uint32_t value_bits = (uint32_t)scale << 16;
@@ -163,20 +166,37 @@ AVX512_INLINE void decode_8(const constants *c, unsigned P, unsigned C, slm_dtyp
         settle(c, dtype, C / 2, sums, factor, values);
 }
 
-/* `n` vectors (2 or 3) of eight 64-bit or four 128-bit parts to as many, the first parts of all first. */
-AVX512_INLINE void interleave(unsigned n, bool wide, const __m512i v[3], uint8_t *target, bool stream) {
-    for (unsigned s = 0; s < n; s++) {
-        uint64_t one[8], two[8];
-        for (unsigned i = 0; i < 8; i++) {
-            const unsigned at = 8 * s + i, unit = wide ? at / 2 : at, from = wide ? unit / n * 2 + at % 2 : unit / n;
-            one[i] = unit % n == 1 ? 8 + from : from;
-            two[i] = unit % n == 2 ? 8 + from : i;
-        }
-        __m512i x = _mm512_permutex2var_epi64(v[0], avx512_load(one), v[1]);
-        if (n == 3)
-            x = _mm512_permutex2var_epi64(x, avx512_load(two), v[2]);
-        avx512_store(target + 64 * s, x, stream);
+/* Lane i of the permutations that interleave `n` vectors (2 or 3) of eight 64-bit or four 128-bit parts into output s: first the parts
+ * of two vectors, then those of the third. */
+AVX512_INLINE long long first_at(unsigned n, bool wide, unsigned s, unsigned i) {
+    const unsigned at = 8 * s + i, unit = wide ? at / 2 : at, from = wide ? unit / n * 2 + at % 2 : unit / n;
+    return unit % n == 1 ? 8 + from : from;
+}
+AVX512_INLINE long long then_at(unsigned n, bool wide, unsigned s, unsigned i) {
+    const unsigned at = 8 * s + i, unit = wide ? at / 2 : at, from = wide ? unit / n * 2 + at % 2 : unit / n;
+    return unit % n == 2 ? 8 + from : i;
+}
+
+AVX512_INLINE void interleave_one(unsigned n, bool wide, unsigned s, const __m512i v[3], uint8_t *target, bool stream) {
+    const __m512i first =
+        _mm512_setr_epi64(first_at(n, wide, s, 0), first_at(n, wide, s, 1), first_at(n, wide, s, 2), first_at(n, wide, s, 3),
+                          first_at(n, wide, s, 4), first_at(n, wide, s, 5), first_at(n, wide, s, 6), first_at(n, wide, s, 7));
+    __m512i x = _mm512_permutex2var_epi64(v[0], first, v[1]);
+    if (n == 3) {
+        const __m512i then =
+            _mm512_setr_epi64(then_at(n, wide, s, 0), then_at(n, wide, s, 1), then_at(n, wide, s, 2), then_at(n, wide, s, 3),
+                              then_at(n, wide, s, 4), then_at(n, wide, s, 5), then_at(n, wide, s, 6), then_at(n, wide, s, 7));
+        x = _mm512_permutex2var_epi64(x, then, v[2]);
     }
+    avx512_store(target + 64 * s, x, stream);
+}
+
+/* The first parts of all, the second ones of all, and so on. */
+AVX512_INLINE void interleave(unsigned n, bool wide, const __m512i v[3], uint8_t *target, bool stream) {
+    interleave_one(n, wide, 0, v, target, stream);
+    interleave_one(n, wide, 1, v, target, stream);
+    if (n == 3)
+        interleave_one(n, wide, 2, v, target, stream);
 }
 
 /* Sixteen records, `left` bytes of which may be read. Returns the lanes of seeds 0, a bit for a record. */
@@ -284,6 +304,6 @@ static slm_status decode(const decoder_state *state, const uint8_t *codes, uint1
 
 AVX512_END
 
-const slm_kernel slm_kernel_avx512_block = {"avx512-block", SLM_LEVEL_AVX512, slm_cpu_avx512_bytes, supports, prepare, decode};
+const slm_kernel slm_kernel_avx512_block = {"avx512-block", SLM_LEVEL_AVX512, slm_cpu_avx512_bytes, supports, prepare, decode, NULL};
 
 #endif

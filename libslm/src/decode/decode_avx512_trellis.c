@@ -62,28 +62,37 @@ static void prepare(decoder_state *state) {
 /* How 64 windows are cut out of a stream. */
 typedef struct cutter {
     __m512i gather, low, high;
-    unsigned k;
 } cutter;
 
-/* The order of windows: byte j of 64-bit lane i is window 8 * group(i) + place(j). */
+/* The order of windows: byte j of 64-bit lane i is window 8 * group(i) + place(j).
+ * UNPACK: interleaving bytes within 128-bit lanes with another vector leaves weights 0 .. 31 in the low half, 32 .. 63 in the high one. */
 typedef enum order { ORDER_NATURAL, ORDER_UNPACK, ORDER_ROTATE } order;
 
-/* UNPACK: interleaving bytes within 128-bit lanes with another vector leaves weights 0 .. 31 in the low half, 32 .. 63 in the high one. */
-static inline unsigned group(order o, unsigned i) {
-    return o == ORDER_UNPACK ? i / 2 + i % 2 * 4 : o == ORDER_ROTATE ? avx512_rotate_group(i) : i;
+#define EACH_BYTE 0x0101010101010101
+#define COUNT_BYTES 0x0706050403020100
+
+AVX512_INLINE __m512i groups(order o) {
+    const long long e = EACH_BYTE;
+    if (o == ORDER_UNPACK)
+        return _mm512_setr_epi64(0, 4 * e, e, 5 * e, 2 * e, 6 * e, 3 * e, 7 * e);
+    return o == ORDER_ROTATE ? AVX512_ROTATE_GROUPS : _mm512_setr_epi64(0, e, 2 * e, 3 * e, 4 * e, 5 * e, 6 * e, 7 * e);
 }
-static inline unsigned place(order o, unsigned j) { return o == ORDER_ROTATE ? avx512_rotate_place(j) : j; }
+
+AVX512_INLINE __m512i places(order o) { return _mm512_set1_epi64(o == ORDER_ROTATE ? AVX512_ROTATE_PLACES : COUNT_BYTES); }
+
+/* Bytes of 0 .. 7 times a factor up to 8. */
+AVX512_INLINE __m512i times(unsigned factor, __m512i bytes) {
+    return _mm512_shuffle_epi8(_mm512_set1_epi64((long long)(factor * (uint64_t)COUNT_BYTES)), bytes);
+}
 
 AVX512_INLINE cutter cutter_make(order o, unsigned k) {
-    uint8_t gather[64], low[64], high[64];
-    for (unsigned i = 0; i < 64; i++) {
-        gather[i] = (uint8_t)(group(o, i / 8) * k + i % 8);
-        low[i] = (uint8_t)(place(o, i % 8) * k);
-        high[i] = (uint8_t)(low[i] + 8);
-    }
-    const cutter c = {avx512_load(gather), avx512_load(low), avx512_load(high), k};
+    const __m512i low = times(k, places(o));
+    const cutter c = {_mm512_add_epi8(times(k, groups(o)), _mm512_set1_epi64(COUNT_BYTES)), low, _mm512_add_epi8(low, _mm512_set1_epi8(8))};
     return c;
 }
+
+/* Index that puts 64 natural bytes in an order. */
+AVX512_INLINE __m512i order_bytes(order o) { return _mm512_add_epi8(times(8, groups(o)), places(o)); }
 
 /* Low and high bytes of the 64 windows at `bytes`, of which `left` may be read. */
 AVX512_INLINE void cut(const cutter *c, unsigned k, const uint8_t *bytes, uint64_t left, __m512i *low, __m512i *high) {
@@ -198,14 +207,6 @@ AVX512_INLINE void unit(const tables *t, shape s, const cutter *c, const uint8_t
         out[1] = _mm512_unpackhi_epi8(out[0], second);
         out[0] = _mm512_unpacklo_epi8(out[0], second);
     }
-}
-
-/* Puts 64 natural bytes in an order. */
-AVX512_INLINE __m512i order_bytes(order o) {
-    uint8_t index[64];
-    for (unsigned i = 0; i < 64; i++)
-        index[i] = (uint8_t)(8 * group(o, i / 8) + place(o, i % 8));
-    return avx512_load(index);
 }
 
 /* Weights [first, first + count) without rotation. */
@@ -332,8 +333,40 @@ static slm_status decode(const decoder_state *state, const uint8_t *codes, uint1
     return SLM_OK;
 }
 
+/* Natural order throughout; the buffer holds a whole last unit. */
+AVX512_INLINE void integers_as(const decoder_state *state, shape s, const uint8_t *codes, uint64_t first, size_t count, int8_t *target) {
+    const tables *t = (const tables *)(const void *)&state->store;
+    const cutter c = cutter_make(s.C == 1 ? ORDER_NATURAL : ORDER_UNPACK, s.k);
+    const unsigned most = largest_sum(&state->coding.profile), odd = most % 2;
+    const __m512i middle = _mm512_set1_epi8((char)(odd ? most : most / 2));
+    const uint64_t offset = bits_byte(first / s.C, s.k);
+    const uint8_t *bytes = codes + offset;
+    uint64_t left = state->run_bytes - offset;
+    for (size_t i = 0; i < count; i += 64 * s.C) {
+        __m512i sum[2];
+        unit(t, s, &c, bytes, left, sum);
+        for (unsigned j = 0; j < s.C && i + 64 * j < count; j++) {
+            const __m512i x = _mm512_sub_epi8(odd ? _mm512_add_epi8(sum[j], sum[j]) : sum[j], middle);
+            const size_t room = count - i - 64 * j;
+            _mm512_mask_storeu_epi8(target + i + 64 * j, (__mmask64)(room < 64 ? (UINT64_C(1) << room) - 1 : ~UINT64_C(0)), x);
+        }
+        bytes += 8 * s.k;
+        left -= left < 8 * s.k ? left : 8 * s.k;
+    }
+}
+
+static void integers(const decoder_state *state, const uint8_t *codes, uint64_t first, size_t count, int8_t *target) {
+    const slm_profile *p = &state->coding.profile;
+    const shape s = {p->k, p->C, entry_bytes(p), 1, p->W <= 4}, usual = {p->k, 1, 2, 1, true};
+    if (s.C == 1 && s.bytes == 2 && s.nibbles && s.k <= 6)
+        integers_as(state, usual, codes, first, count, target);
+    else
+        integers_as(state, s, codes, first, count, target);
+}
+
 AVX512_END
 
-const slm_kernel slm_kernel_avx512_trellis = {"avx512-trellis", SLM_LEVEL_AVX512, slm_cpu_avx512_bytes, supports, prepare, decode};
+const slm_kernel slm_kernel_avx512_trellis = {"avx512-trellis", SLM_LEVEL_AVX512, slm_cpu_avx512_bytes, supports, prepare,
+                                              decode,           integers};
 
 #endif

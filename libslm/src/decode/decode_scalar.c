@@ -175,4 +175,4 @@ static slm_status decode(const decoder_state *state, const uint8_t *codes, uint1
     return slm_scalar_decode(state, codes, scale, first, count, dtype, target);
 }
 
-const slm_kernel slm_kernel_scalar = {"scalar", SLM_LEVEL_SCALAR, slm_cpu_any, any_coding, NULL, decode};
+const slm_kernel slm_kernel_scalar = {"scalar", SLM_LEVEL_SCALAR, slm_cpu_any, any_coding, NULL, decode, NULL};

@@ -49,6 +49,9 @@ struct slm_kernel {
      * padding is not. `stream`: the output is large and may go past the caches; the caller waits for such stores. */
     slm_status (*decode)(const decoder_state *state, const uint8_t *codes, uint16_t scale, uint64_t first, uint64_t count, slm_dtype dtype,
                          bool stream, void *target);
+    /* Trellis coding without rotation where T, or T / 2 where every T is even, fits 8 bits: these integers. `first` is a multiple of 64.
+     * May be NULL. */
+    void (*integers)(const decoder_state *state, const uint8_t *codes, uint64_t first, size_t count, int8_t *target);
 };
 
 slm_status slm_scalar_decode(const decoder_state *state, const uint8_t *codes, uint16_t scale, uint64_t first, uint64_t count,
