@@ -177,7 +177,7 @@ static void check_paper4(const char *kernel, uint64_t *random) {
 /* Many runs at once, each with its scale, so large that kernels may store past the caches. */
 static void check_runs(const char *kernel, uint64_t *random) {
     enum { RUN = 4096, RUNS = 300 };
-    static unsigned char codes[RUNS * 2056];
+    static unsigned char codes[RUNS * (RUN + 8)]; /* up to eight bits a weight */
     static uint16_t scales[RUNS];
     const pages wanted = guarded((size_t)RUN * RUNS * 4), got = guarded((size_t)RUN * RUNS * 4);
     const slm_profile *p;

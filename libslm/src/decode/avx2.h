@@ -31,13 +31,21 @@ AVX2_INLINE __m128i avx2_bf16(__m256 x) {
     return _mm_packus_epi32(_mm256_castsi256_si128(high), _mm256_extracti128_si256(high, 1));
 }
 
-AVX2_INLINE void avx2_store(slm_dtype dtype, void *target, size_t i, __m256 x) {
-    if (dtype == SLM_F32)
-        _mm256_storeu_ps((float *)target + i, x);
-    else if (dtype == SLM_F16)
-        _mm_storeu_si128((__m128i *)(void *)((uint16_t *)target + i), _mm256_cvtps_ph(x, _MM_FROUND_TO_NEAREST_INT));
+/* Eight elements at element i; `stream`: past the caches, where the address is a multiple of the vector's size. */
+AVX2_INLINE void avx2_store(slm_dtype dtype, void *target, size_t i, __m256 x, bool stream) {
+    if (dtype == SLM_F32) {
+        if (stream)
+            _mm256_stream_ps((float *)target + i, x);
+        else
+            _mm256_storeu_ps((float *)target + i, x);
+        return;
+    }
+    const __m128i half = dtype == SLM_F16 ? _mm256_cvtps_ph(x, _MM_FROUND_TO_NEAREST_INT) : avx2_bf16(x);
+    __m128i *const to = (__m128i *)(void *)((uint16_t *)target + i);
+    if (stream)
+        _mm_stream_si128(to, half);
     else
-        _mm_storeu_si128((__m128i *)(void *)((uint16_t *)target + i), avx2_bf16(x));
+        _mm_storeu_si128(to, half);
 }
 
 #endif

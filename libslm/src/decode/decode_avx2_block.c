@@ -81,7 +81,7 @@ AVX2_INLINE __m256 scaled(slm_dtype dtype, __m256i sums, __m256d factor) {
 }
 
 /* 128 weights from 16 records. Returns all ones in the lane of a seed 0. */
-AVX2_INLINE __m256i decode_group(slm_dtype dtype, const uint8_t *records, const double factors[16], void *target) {
+AVX2_INLINE __m256i decode_group(slm_dtype dtype, const uint8_t *records, const double factors[16], bool stream, void *target) {
     const __m256i low = _mm256_set1_epi32(0xffff);
     __m256i r[2];
     r[0] = _mm256_loadu_si256((const __m256i *)(const void *)records);
@@ -100,19 +100,19 @@ AVX2_INLINE __m256i decode_group(slm_dtype dtype, const uint8_t *records, const 
         transpose(v);
         for (unsigned i = 0; i < 8; i++) {
             const unsigned e = records[32 * half + 4 * i + 2] & 15;
-            avx2_store(dtype, target, 64 * half + 8 * i, scaled(dtype, v[i], _mm256_broadcast_sd(&factors[e])));
+            avx2_store(dtype, target, 64 * half + 8 * i, scaled(dtype, v[i], _mm256_broadcast_sd(&factors[e])), stream);
         }
     }
     return _mm256_cmpeq_epi16(seed, _mm256_setzero_si256());
 }
 
 AVX2_INLINE slm_status decode_as(slm_dtype dtype, const uint8_t *records, unsigned skip, uint64_t count, const double factors[16],
-                                 unsigned char *target) {
+                                 bool stream, unsigned char *target) {
     const size_t size = dtype == SLM_F32 ? 4 : 2;
     __m256i zero = _mm256_setzero_si256();
     while (count > 0) {
         if (skip == 0 && count >= WEIGHTS) {
-            zero = _mm256_or_si256(zero, decode_group(dtype, records, factors, target));
+            zero = _mm256_or_si256(zero, decode_group(dtype, records, factors, stream && (uintptr_t)target % 32 == 0, target));
             records += 4 * RECORDS;
             target += WEIGHTS * size;
             count -= WEIGHTS;
@@ -124,7 +124,7 @@ AVX2_INLINE slm_status decode_as(slm_dtype dtype, const uint8_t *records, unsign
         const size_t n = count < WEIGHTS - skip ? (size_t)count : WEIGHTS - skip;
         memset(some, 1, sizeof some);
         memcpy(some, records, (skip + n + 7) / 8 * 4);
-        zero = _mm256_or_si256(zero, decode_group(dtype, some, factors, weights));
+        zero = _mm256_or_si256(zero, decode_group(dtype, some, factors, false, weights));
         memcpy(target, weights + skip * size, n * size);
         records += 4 * RECORDS;
         target += n * size;
@@ -136,7 +136,6 @@ AVX2_INLINE slm_status decode_as(slm_dtype dtype, const uint8_t *records, unsign
 
 static slm_status decode(const decoder_state *state, const uint8_t *codes, uint16_t scale, uint64_t first, uint64_t count, slm_dtype dtype,
                          bool stream, void *target) {
-    (void)stream;
     /* Below 2^-100 a weight may be subnormal in bfloat16, where the cut above is in the wrong place; above 2^100 it may exceed
      * binary32, and an infinity with its last bit set is none. */
     if (scale < (127 - 100) << 7 || scale > (127 + 100) << 7 || !avx2_environment_is_default())
@@ -150,10 +149,10 @@ static slm_status decode(const decoder_state *state, const uint8_t *codes, uint1
     const uint8_t *records = codes + 4 * (first / 8);
     const unsigned skip = (unsigned)(first % 8);
     if (dtype == SLM_F32)
-        return decode_as(SLM_F32, records, skip, count, factors, target);
+        return decode_as(SLM_F32, records, skip, count, factors, stream, target);
     if (dtype == SLM_F16)
-        return decode_as(SLM_F16, records, skip, count, factors, target);
-    return decode_as(SLM_BF16, records, skip, count, factors, target);
+        return decode_as(SLM_F16, records, skip, count, factors, stream, target);
+    return decode_as(SLM_BF16, records, skip, count, factors, stream, target);
 }
 
 AVX2_END

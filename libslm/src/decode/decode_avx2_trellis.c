@@ -1,27 +1,28 @@
-/* decode_avx2_trellis.c: AVX2 kernel for trellis coding with short registers and entries: K <= 16, W <= 4, P <= 8, C = 1, any k.
+/* decode_avx2_trellis.c: AVX2 kernel for trellis coding with short registers: K <= 16, C <= 2, entries that fit four bytes and whose sum
+ * fits one, any k.
  *
  * A piece of a run goes through three phases in a buffer of 16-bit integers that stays in the first-level cache:
- *   fill     The LFSR is linear over GF(2), so the P entries of a window, packed two to a byte, are the XOR of what its four nibbles
- *            contribute: one byte shuffle each. T is an affine function of the sum of P nibbles; where P is even the buffer holds
- *            T / 2, so that the longest rotation stays within 16 bits.
- *   rotate   Butterflies, within vectors by shuffles that come round to natural order, then signs.
- *   store    To binary32, times the scale: exact by rule [REC-8], so what follows is the one rounding.
+ *   fill     The LFSR is linear over GF(2), so the entries of a window, packed two to a byte where they have up to four bits, are the XOR
+ * of what its four nibbles contribute: one byte shuffle each. T is an affine function of the sum of P nibbles; where P is even the buffer
+ * holds T / 2, so that the longest rotation stays within 16 bits. rotate   Butterflies, within vectors by shuffles that come round to
+ * natural order, then signs. store    To binary32, times the scale: exact by rule [REC-8], so what follows is the one rounding.
  */
 #include "kernel.h"
 
 #if SLM_HAVE_X86
 
 #include "bits.h"
+#include "linear.h"
 #include "rotation.h"
 
 #include "avx2.h"
 
 #define PIECE 1024 /* weights at a time; a multiple of every segment */
-#define PAIRS_MAX 4
+#define BYTES_MAX 4
 
 /* What prepare() makes. */
 typedef struct tables {
-    uint8_t share[PAIRS_MAX][4][16]; /* [b][i][x]: entries 2b (low nibble) and 2b + 1 that nibble i of a window, being x, contributes */
+    uint8_t share[BYTES_MAX][4][16]; /* [b][i][x]: what nibble i of a window, being x, contributes to byte b of its entries */
     uint64_t signs[4];               /* the signs of columns 0 .. 255, a bit each */
     uint8_t gather[32];              /* byte shuffle that puts eight windows of k bytes of stream into 32-bit lanes */
     uint32_t shift[8];               /* of these lanes */
@@ -29,9 +30,13 @@ typedef struct tables {
 
 _Static_assert(sizeof(tables) <= SLM_KERNEL_STORE, "a kernel's tables must fit its store");
 
+/* Bytes of a weight's entries. */
+static unsigned entry_bytes(const slm_profile *p) { return p->W <= 4 ? (p->P + 1u) / 2 : p->P; }
+
 static bool supports(const slm_coding *coding) {
     const slm_profile *p = &coding->profile;
-    if (p->coding != SLM_CODING_TRELLIS || p->C != 1 || p->K > 16 || p->W > 4 || p->P > 2 * PAIRS_MAX)
+    if (p->coding != SLM_CODING_TRELLIS || p->C > 2 || p->K > 16 || p->W > 8 || p->C * entry_bytes(p) > BYTES_MAX ||
+        p->P * ((1u << p->W) - 1) > 255)
         return false;
     const unsigned largest = (p->P * ((1u << p->W) - 1)) << coding->rotation;
     return (p->P % 2 == 0 ? largest / 2 : largest) <= INT16_MAX;
@@ -49,15 +54,16 @@ static void first_signs(uint32_t x, uint64_t signs[4]) {
 static void prepare(decoder_state *state) {
     const slm_profile *p = &state->coding.profile;
     tables *t = (tables *)(void *)&state->store;
-    for (unsigned bit = 0; bit < 16; bit++) { /* a window's bits from K on are the next windows' */
-        uint32_t v[2 * PAIRS_MAX] = {0};
-        if (bit < p->K)
-            slm_entries(p, UINT32_C(1) << bit, v);
-        const unsigned top = 1u << bit % 4;
-        for (unsigned n = 0; n < p->P; n++)
-            for (unsigned low = 0; low < top; low++)
-                t->share[n / 2][bit / 4][top + low] |=
-                    (uint8_t)((v[n] << 4 * (n % 2)) ^ (t->share[n / 2][bit / 4][low] & (n % 2 ? 0xf0 : 0x0f)));
+    const unsigned shared = p->W <= 4 ? 2 : 1, width = 8 / shared;
+    uint32_t column[16][LINEAR_ENTRIES];
+    linear_columns(p, column);
+    for (unsigned n = 0; n < (unsigned)p->C * p->P; n++) {
+        const unsigned in = n % p->P, shift = in % shared * width;
+        uint8_t(*const share)[16] = t->share[n / p->P * entry_bytes(p) + in / shared];
+        for (unsigned i = 0; i < 4; i++)
+            for (unsigned x = 0; x < 16; x++)
+                for (unsigned bit = 0; bit < 4; bit++)
+                    share[i][x] ^= (uint8_t)((x >> bit & 1) * column[4 * i + bit][n] << shift);
     }
     for (unsigned i = 0; i < 8; i++) {
         uint8_t *lane = t->gather + 4 * i;
@@ -73,18 +79,21 @@ AVX2_INLINE __m256i both_lanes(const uint8_t *bytes) {
     return _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)(const void *)bytes));
 }
 
-/* Sums of the entries of 32 windows given as nibbles (lowest first). */
-AVX2_INLINE __m256i sums(const tables *t, unsigned pairs, __m256i n0, __m256i n1, __m256i n2, __m256i n3) {
+/* Sums of the entries of 32 windows given as nibbles (lowest first): `bytes` bytes of them, of two entries each or of one. */
+AVX2_INLINE __m256i sums(const uint8_t share[BYTES_MAX][4][16], unsigned bytes, bool two, __m256i n0, __m256i n1, __m256i n2, __m256i n3) {
     const __m256i mask = _mm256_set1_epi8(15);
     __m256i sum = _mm256_setzero_si256();
-    for (unsigned b = 0; b < pairs; b++) {
+    for (unsigned b = 0; b < bytes; b++) {
         const __m256i x =
-            _mm256_xor_si256(_mm256_shuffle_epi8(both_lanes(t->share[b][0]), n0), _mm256_shuffle_epi8(both_lanes(t->share[b][1]), n1));
+            _mm256_xor_si256(_mm256_shuffle_epi8(both_lanes(share[b][0]), n0), _mm256_shuffle_epi8(both_lanes(share[b][1]), n1));
         const __m256i y =
-            _mm256_xor_si256(_mm256_shuffle_epi8(both_lanes(t->share[b][2]), n2), _mm256_shuffle_epi8(both_lanes(t->share[b][3]), n3));
+            _mm256_xor_si256(_mm256_shuffle_epi8(both_lanes(share[b][2]), n2), _mm256_shuffle_epi8(both_lanes(share[b][3]), n3));
         const __m256i v = _mm256_xor_si256(x, y);
-        sum = _mm256_add_epi8(sum, _mm256_and_si256(v, mask));
-        sum = _mm256_add_epi8(sum, _mm256_and_si256(_mm256_srli_epi16(v, 4), mask));
+        if (two) {
+            sum = _mm256_add_epi8(sum, _mm256_and_si256(v, mask));
+            sum = _mm256_add_epi8(sum, _mm256_and_si256(_mm256_srli_epi16(v, 4), mask));
+        } else
+            sum = _mm256_add_epi8(sum, v);
     }
     return sum;
 }
@@ -96,7 +105,8 @@ AVX2_INLINE void put(int16_t *target, __m128i sum, __m128i odd, __m256i middle) 
 }
 
 /* k = 4: windows lie a nibble apart, so the nibbles of 64 windows are those of the stream at three byte offsets. Reads 34 bytes. */
-AVX2_INLINE void fill_64_of_4(const tables *t, unsigned pairs, const uint8_t *bytes, int16_t *target, __m128i odd, __m256i middle) {
+AVX2_INLINE void fill_64_of_4(const tables *t, unsigned entries, bool two, const uint8_t *bytes, int16_t *target, __m128i odd,
+                              __m256i middle) {
     const __m256i mask = _mm256_set1_epi8(15);
     __m256i n[5];
     for (unsigned i = 0; i < 3; i++) {
@@ -105,7 +115,7 @@ AVX2_INLINE void fill_64_of_4(const tables *t, unsigned pairs, const uint8_t *by
         if (i < 2)
             n[2 * i + 1] = _mm256_and_si256(_mm256_srli_epi16(x, 4), mask);
     }
-    const __m256i even = sums(t, pairs, n[0], n[1], n[2], n[3]), next = sums(t, pairs, n[1], n[2], n[3], n[4]);
+    const __m256i even = sums(t->share, entries, two, n[0], n[1], n[2], n[3]), next = sums(t->share, entries, two, n[1], n[2], n[3], n[4]);
     const __m256i low = _mm256_unpacklo_epi8(even, next), high = _mm256_unpackhi_epi8(even, next);
     put(target, _mm256_castsi256_si128(low), odd, middle);
     put(target + 16, _mm256_castsi256_si128(high), odd, middle);
@@ -115,7 +125,8 @@ AVX2_INLINE void fill_64_of_4(const tables *t, unsigned pairs, const uint8_t *by
 
 /* Any k: eight windows are k bytes of stream and two more; each goes to a 32-bit lane, is shifted into place, and 32 of them are
  * packed to low and high bytes. Reads 3k + 16 bytes. */
-AVX2_INLINE void fill_32(const tables *t, unsigned pairs, unsigned k, const uint8_t *bytes, int16_t *target, __m128i odd, __m256i middle) {
+AVX2_INLINE void fill_32(const tables *t, unsigned C, unsigned entries, bool two, unsigned k, const uint8_t *bytes, int16_t *target,
+                         __m128i odd, __m256i middle) {
     const __m256i gather = _mm256_loadu_si256((const __m256i *)(const void *)t->gather);
     const __m256i shift = _mm256_loadu_si256((const __m256i *)(const void *)t->shift);
     const __m256i mask = _mm256_set1_epi8(15);
@@ -127,25 +138,36 @@ AVX2_INLINE void fill_32(const tables *t, unsigned pairs, unsigned k, const uint
     const __m256i a = _mm256_packus_epi32(w[0], w[1]), b = _mm256_packus_epi32(w[2], w[3]), byte = _mm256_set1_epi16(0xff);
     const __m256i low = _mm256_packus_epi16(_mm256_and_si256(a, byte), _mm256_and_si256(b, byte));
     const __m256i high = _mm256_packus_epi16(_mm256_srli_epi16(a, 8), _mm256_srli_epi16(b, 8));
-    const __m256i sum = sums(t, pairs, _mm256_and_si256(low, mask), _mm256_and_si256(_mm256_srli_epi16(low, 4), mask),
-                             _mm256_and_si256(high, mask), _mm256_and_si256(_mm256_srli_epi16(high, 4), mask));
-    const __m256i order = _mm256_permutevar8x32_epi32(sum, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7)); /* packing works within lanes */
-    put(target, _mm256_castsi256_si128(order), odd, middle);
-    put(target + 16, _mm256_extracti128_si256(order, 1), odd, middle);
+    const __m256i n0 = _mm256_and_si256(low, mask), n1 = _mm256_and_si256(_mm256_srli_epi16(low, 4), mask);
+    const __m256i n2 = _mm256_and_si256(high, mask), n3 = _mm256_and_si256(_mm256_srli_epi16(high, 4), mask);
+    const __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7); /* packing works within lanes */
+    const __m256i sum = _mm256_permutevar8x32_epi32(sums(t->share, entries, two, n0, n1, n2, n3), order);
+    if (C == 1) {
+        put(target, _mm256_castsi256_si128(sum), odd, middle);
+        put(target + 16, _mm256_extracti128_si256(sum, 1), odd, middle);
+        return;
+    }
+    const __m256i second = _mm256_permutevar8x32_epi32(sums(t->share + entries, entries, two, n0, n1, n2, n3), order);
+    const __m256i first = _mm256_unpacklo_epi8(sum, second), then = _mm256_unpackhi_epi8(sum, second);
+    put(target, _mm256_castsi256_si128(first), odd, middle);
+    put(target + 16, _mm256_castsi256_si128(then), odd, middle);
+    put(target + 32, _mm256_extracti128_si256(first, 1), odd, middle);
+    put(target + 48, _mm256_extracti128_si256(then, 1), odd, middle);
 }
 
-/* Integers of weights [start, start + count) of the run, start a multiple of 8; up to 63 more are written. */
-AVX2_INLINE void fill(const decoder_state *state, const uint8_t *codes, uint64_t start, size_t count, int16_t *target, unsigned pairs,
-                      unsigned k) {
+/* Integers of weights [start, start + count) of the run, start a multiple of 8 C; up to 63 more are written. */
+AVX2_INLINE void fill(const decoder_state *state, const uint8_t *codes, uint64_t start, size_t count, int16_t *target, unsigned C,
+                      unsigned entries, bool two, unsigned k) {
     const slm_profile *p = &state->coding.profile;
     const tables *t = (const tables *)(const void *)&state->store;
     const __m128i odd = _mm_cvtsi32_si128(p->P % 2);
     const __m256i middle = _mm256_set1_epi16((short)(p->P * ((1 << p->W) - 1) / (p->P % 2 ? 1 : 2)));
-    const unsigned group = k == 4 ? 64 : 32, reads = k == 4 ? 34 : 3 * k + 16;
-    const uint64_t offset = bits_byte(start, k);
+    const bool of_4 = k == 4 && C == 1;
+    const unsigned windows = of_4 ? 64 : 32, reads = of_4 ? 34 : 3 * k + 16;
+    const uint64_t offset = bits_byte(start / C, k);
     const uint8_t *bytes = codes + offset;
     uint64_t left = state->run_bytes - offset; /* at least one window of each group lies in the run */
-    for (size_t i = 0; i < count; i += group) {
+    for (size_t i = 0; i < count; i += windows * C) {
         uint8_t last[48];
         const uint8_t *from = bytes;
         if (left < reads) { /* the run's last bytes, and zeros behind them */
@@ -153,11 +175,11 @@ AVX2_INLINE void fill(const decoder_state *state, const uint8_t *codes, uint64_t
             memcpy(last, bytes, (size_t)left);
             from = last;
         }
-        if (k == 4)
-            fill_64_of_4(t, pairs, from, target + i, odd, middle);
+        if (of_4)
+            fill_64_of_4(t, entries, two, from, target + i, odd, middle);
         else
-            fill_32(t, pairs, k, from, target + i, odd, middle);
-        const unsigned step = group / 8 * k;
+            fill_32(t, C, entries, two, k, from, target + i, odd, middle);
+        const unsigned step = windows / 8 * k;
         bytes += step;
         left = left > step ? left - step : 0;
     }
@@ -234,44 +256,47 @@ AVX2_INLINE __m256 value(const int16_t *integers, __m256 factor) {
     return _mm256_mul_ps(_mm256_cvtepi32_ps(_mm256_cvtepi16_epi32(x)), factor);
 }
 
-AVX2_INLINE void store_as(slm_dtype dtype, const int16_t *integers, size_t count, __m256 factor, void *target) {
+AVX2_INLINE void store_as(slm_dtype dtype, const int16_t *integers, size_t count, __m256 factor, bool stream, void *target) {
     size_t i = 0;
     for (; i + 16 <= count; i += 16) {
         const __m256 a = value(integers + i, factor), b = value(integers + i + 8, factor);
-        avx2_store(dtype, target, i, a);
-        avx2_store(dtype, target, i + 8, b);
+        avx2_store(dtype, target, i, a, stream);
+        avx2_store(dtype, target, i + 8, b, stream);
     }
     for (; i < count; i += 8) { /* the buffer goes on behind its last integer, the target does not */
         const size_t size = dtype == SLM_F32 ? 4 : 2, n = count - i < 8 ? count - i : 8;
         unsigned char eight[32];
-        avx2_store(dtype, eight, 0, value(integers + i, factor));
+        avx2_store(dtype, eight, 0, value(integers + i, factor), false);
         memcpy((unsigned char *)target + i * size, eight, n * size);
     }
 }
 
-static void store(slm_dtype dtype, const int16_t *integers, size_t count, float factor, void *target) {
+static void store(slm_dtype dtype, const int16_t *integers, size_t count, float factor, bool stream, void *target) {
     const __m256 f = _mm256_set1_ps(factor);
     if (dtype == SLM_F32)
-        store_as(SLM_F32, integers, count, f, target);
+        store_as(SLM_F32, integers, count, f, stream, target);
     else if (dtype == SLM_F16)
-        store_as(SLM_F16, integers, count, f, target);
+        store_as(SLM_F16, integers, count, f, stream, target);
     else
-        store_as(SLM_BF16, integers, count, f, target);
+        store_as(SLM_BF16, integers, count, f, stream, target);
 }
 
 static void fill_any(const decoder_state *state, const uint8_t *codes, uint64_t start, size_t count, int16_t *target) {
-    const unsigned pairs = (state->coding.profile.P + 1u) / 2, k = state->coding.profile.k;
-    if (pairs == 2 && k == 4)
-        fill(state, codes, start, count, target, 2, 4);
-    else if (pairs == 2)
-        fill(state, codes, start, count, target, 2, k);
+    const slm_profile *p = &state->coding.profile;
+    const unsigned entries = entry_bytes(p), k = p->k, C = p->C;
+    const bool two = p->W <= 4;
+    if (entries == 2 && two && k == 4 && C == 1)
+        fill(state, codes, start, count, target, 1, 2, true, 4);
+    else if (entries == 2 && two && C == 1)
+        fill(state, codes, start, count, target, 1, 2, true, k);
+    else if (entries == 2 && two)
+        fill(state, codes, start, count, target, 2, 2, true, k);
     else
-        fill(state, codes, start, count, target, pairs, k);
+        fill(state, codes, start, count, target, C, entries, two, k);
 }
 
 static slm_status decode(const decoder_state *state, const uint8_t *codes, uint16_t scale, uint64_t first, uint64_t count, slm_dtype dtype,
                          bool stream, void *target) {
-    (void)stream;
     const uint32_t bits = (uint32_t)scale << 16;
     float factor;
     memcpy(&factor, &bits, sizeof factor);
@@ -284,7 +309,7 @@ static slm_status decode(const decoder_state *state, const uint8_t *codes, uint1
         return slm_scalar_decode(state, codes, scale, first, count, dtype, target);
 
     const unsigned h = state->coding.rotation;
-    const uint64_t unit = h == 0 ? 8 : UINT64_C(1) << h;
+    const uint64_t unit = h == 0 ? 8u * state->coding.profile.C : UINT64_C(1) << h;
     const size_t size = dtype == SLM_F32 ? 4 : 2;
     uint64_t start = first & ~(unit - 1), signs[4];
     if (h != 0 && start == 0)
@@ -302,7 +327,7 @@ static slm_status decode(const decoder_state *state, const uint8_t *codes, uint1
             rotate(piece, (whole + 31) & ~(size_t)31, h);
             sign(piece, whole, signs);
         }
-        store(dtype, piece + skip, length, factor, out);
+        store(dtype, piece + skip, length, factor, stream && (uintptr_t)out % 32 == 0, out);
         out += length * size;
         first += length;
         start = first;
