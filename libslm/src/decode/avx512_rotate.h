@@ -12,7 +12,7 @@
 #define AVX512_PIECE 1024
 
 /* The order above, p0 = c0, p1 = c2, p2 = c1; p3 = c4, p4 = c5, p5 = c3, as windows within 64-bit lanes and groups of eight in lanes. */
-#define AVX512_ROTATE_PLACES 0x0703060205010400
+#define AVX512_ROTATE_PLACES 0x0706030205040100
 #define AVX512_ROTATE_GROUPS                                                                                                               \
     _mm512_setr_epi64(0, 2 * 0x0101010101010101, 4 * 0x0101010101010101, 6 * 0x0101010101010101, 0x0101010101010101,                       \
                       3 * 0x0101010101010101, 5 * 0x0101010101010101, 7 * 0x0101010101010101)
