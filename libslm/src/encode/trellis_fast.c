@@ -41,6 +41,7 @@ slm_status trellis_search_make_fast(trellis_search *search) {
                 table[((g / FAST_LANES * digits + d) * C + c) * FAST_LANES + g % FAST_LANES] =
                     (uint8_t)((values[c] + (int32_t)(levels - 1)) / 2);
         }
+    shape.permute = levels <= FAST_PERMUTED && slm_cpu_avx512_bytes();
     shape.table = table;
     search->fast_factor = (uint64_t)(ldexp(UNITS / error, 32 - 2 * search->grid) + 0.5);
     search->fast_shape = shape;

@@ -6,15 +6,18 @@
 #ifndef SLM_TRELLIS_FAST_H
 #define SLM_TRELLIS_FAST_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define FAST_LANES 64u
 #define FAST_LEVELS_MAX 253u /* so that numbers below a window are none of its own when they wrap */
+#define FAST_PERMUTED 64u    /* levels that one permutation of bytes holds */
 #define FAST_WINDOW 15u      /* numbers told apart around a target */
 #define FAST_COST_MAX 255u
 
 typedef struct fast_shape {
     unsigned k, C;
+    bool permute;    /* numbers can be looked up by VBMI: asked once, as a guest's CPUID may take as long as a step */
     unsigned levels; /* numbers of T: P (2^W - 1) + 1 */
     unsigned groups; /* 2^(K-k) */
     unsigned padded; /* groups, at least FAST_LANES */

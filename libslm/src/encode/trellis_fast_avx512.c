@@ -2,10 +2,7 @@
 #include <immintrin.h>
 #include <string.h>
 
-#include "../decode/kernel.h"
 #include "trellis_fast.h"
-
-#define LEVELS_MAX 64u /* of one permutation; more go the way of AVX2 */
 
 #define VECTOR __m512i
 #define VECTOR_LANES 64u
@@ -18,7 +15,7 @@
 #define COST(costs, numbers) _mm512_permutexvar_epi8((numbers), (costs))
 
 static inline __m512i prepare(const fast_window *window) {
-    uint8_t costs[LEVELS_MAX];
+    uint8_t costs[FAST_PERMUTED];
     memset(costs, FAST_COST_MAX, sizeof costs);
     memcpy(costs + window->first, window->costs, FAST_WINDOW);
     return LOAD(costs);
@@ -34,8 +31,12 @@ static inline unsigned horizontal_min(__m512i v) {
 }
 
 static unsigned step_here(const fast_shape *shape, const fast_window *windows, unsigned count, const uint8_t *expanded, uint8_t *next) {
-    return shape->levels <= LEVELS_MAX && slm_cpu_avx512_bytes() ? step(shape, windows, count, expanded, next)
-                                                                 : trellis_fast_avx2.step(shape, windows, count, expanded, next);
+    return shape->permute ? step(shape, windows, count, expanded, next) : trellis_fast_avx2.step(shape, windows, count, expanded, next);
 }
 
-const trellis_fast_kernel trellis_fast_avx512 = {expand, step_here};
+/* All of this file is compiled for VBMI. */
+static void expand_here(const fast_shape *shape, const uint8_t *costs, unsigned offset, uint8_t *expanded) {
+    (shape->permute ? expand : trellis_fast_avx2.expand)(shape, costs, offset, expanded);
+}
+
+const trellis_fast_kernel trellis_fast_avx512 = {expand_here, step_here};
