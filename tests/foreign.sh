@@ -29,7 +29,7 @@ for tool in "$triplet-gcc" ${qemu:+"$qemu"}; do
     command -v "$tool" >/dev/null || { echo "skipped: no $tool (sh tests/portability.sh install)" && exit 77; }
 done
 
-# A root folder with the development packages and all they need.
+# A root folder with the development packages and all they need, and (libc-bin) the locale C.UTF-8 in this byte order.
 sysroot=$work/root-$arch
 if [ ! -e "$sysroot/complete" ]; then
     rm -rf "$sysroot"
@@ -42,7 +42,7 @@ if [ ! -e "$sysroot/complete" ]; then
             -o Dir::Etc::SourceParts=- -o Dir::Etc::SourceList="$sysroot/apt/sources.list" -o APT::Sandbox::User="$(id -un)" \
             -o APT::Install-Recommends=false -o Debug::NoLocking=1 "$@"
     }
-    { get update && get -d -y install libc6-dev libjansson-dev libarchive-dev libxxhash-dev libcmocka-dev libzstd-dev; } >/dev/null || {
+    { get update && get -d -y install libc-bin libc6-dev libjansson-dev libarchive-dev libxxhash-dev libcmocka-dev libzstd-dev; } >/dev/null || {
         echo "skipped: Debian's packages for $arch can't be fetched"
         exit 77
     }
