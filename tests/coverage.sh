@@ -1,0 +1,30 @@
+#!/bin/sh
+# coverage.sh [LINES BRANCHES]: builds with gcov, runs the unit tests and the conformance suite, and prints line and branch coverage of
+# levels 1 and 2, a file a line. Fails where a total is below LINES or BRANCHES percent, if given. Kernels of instruction sets that this
+# machine lacks are left out. Needs gcovr.
+set -eu
+cd "$(dirname "$0")/.."
+command -v gcovr >/dev/null || { echo 'skipped: no gcovr'; exit 77; }
+build=./build-coverage
+[ -e $build/build.ninja ] || meson setup $build -Dfpga=false -Db_coverage=true --buildtype debugoptimized --optimization 0 >/dev/null
+ninja -j2 -C $build >$build/build.log 2>&1 || { tail -n 40 $build/build.log; exit 1; }
+find $build -name '*.gcda' -exec rm {} +
+# What searches for codes is about level 3, and slow without optimisation.
+names=$(meson test -C $build --list --suite unit --suite spec 2>/dev/null | sed 's|.* / ||' |
+    grep -vxE 'check_block_search|test_trellis_.*|test_block_search|test_scales|test_encode|test_resume|freestanding|spec_text')
+# shellcheck disable=SC2086
+meson test -C $build --no-rebuild --num-processes 2 -t 10 $names conform_libslm >$build/tests.log 2>&1 || { grep -E 'FAIL|TIMEOUT' $build/tests.log; exit 1; }
+
+set -- "${1-0}" "${2-0}"
+without=
+grep -qw avx512bw /proc/cpuinfo || without='--exclude .*avx512.*'
+grep -qw avx2 /proc/cpuinfo || without='--exclude .*avx.*'
+# The shared library's objects are compiled, but not run.
+for what in '' --branches; do
+    # shellcheck disable=SC2086
+    gcovr --root . --filter 'libslm/src/(decode|container)/' $without --exclude-throw-branches --gcov-ignore-parse-errors $what $build/libslm/libslm.a.p $build/libslm/libslm.so.1.0.0.p |
+        grep -vE '^(Directory|GCC|-+$)'
+done
+# shellcheck disable=SC2086
+gcovr --root . --filter 'libslm/src/(decode|container)/' $without --exclude-throw-branches --gcov-ignore-parse-errors --fail-under-line "$1" --fail-under-branch "$2" \
+    -s $build/libslm/libslm.so.1.0.0.p $build/libslm/libslm.a.p | grep -E '^(lines|branches):'
