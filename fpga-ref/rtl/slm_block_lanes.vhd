@@ -22,7 +22,7 @@ entity slm_block_lanes is
   );
   port (
     clk      : in  std_logic;
-    ce       : in  std_logic_vector(slm_block_latency(STEP, W, P, B, NORM, OUTPUT, POW2, SHIFTED) - 1 downto 0);
+    ce       : in  std_logic_vector(slm_block_latency(STEP, W, P, B, C, NORM, OUTPUT, POW2, SHIFTED) - 1 downto 0);
     code     : in  std_logic_vector(K + E + P * B - 1 downto 0);
     scale    : in  std_logic_vector(15 downto 0);
     weights  : out std_logic_vector(C * slm_block_width(OUTPUT, W, B, P, E, SHIFTED) - 1 downto 0);
@@ -34,8 +34,8 @@ architecture rtl of slm_block_lanes is
   constant SW      : positive := slm_sum_width(W, B, P);
   constant TW      : positive := SW + 2 ** E - 1;
   constant OW      : positive := slm_block_width(OUTPUT, W, B, P, E, SHIFTED);
-  constant SUM_LAT : positive := slm_sums_latency(STEP, W, P, B);
-  constant LATENCY : positive := slm_block_latency(STEP, W, P, B, NORM, OUTPUT, POW2, SHIFTED);
+  constant SUM_LAT : positive := slm_sums_latency(STEP, W, P, B, C);
+  constant LATENCY : positive := slm_block_latency(STEP, W, P, B, C, NORM, OUTPUT, POW2, SHIFTED);
   constant EW      : positive := slm_max(E, 1);
   constant SIDE    : positive := 16 + EW;
 

@@ -45,7 +45,7 @@ architecture rtl of slm_block_records is
   constant R       : positive := K + E + P * B;
   constant OW      : positive := slm_block_width(OUTPUT, W, B, P, E, SHIFTED);
   constant EW      : positive := slm_max(E, 1);
-  constant LATENCY : positive := slm_block_latency(STEP, W, P, B, NORM, OUTPUT, POW2, SHIFTED);
+  constant LATENCY : positive := slm_block_latency(STEP, W, P, B, C, NORM, OUTPUT, POW2, SHIFTED);
   signal ce        : std_logic_vector(LATENCY - 1 downto 0);
   signal seed0     : std_logic;
   signal p_user, q_user : std_logic_vector(USER_W downto 0);

@@ -3,13 +3,17 @@
 --
 -- The entries of a block are windows of one stream, a linear function of the seed (leap-forward LFSR: XORs, no steps). Two schemes:
 --
--- shared (step 1, P = 2..4): the P windows of a weight overlap in all but their ends. With u counted from the first entry's bit 0, stream
---   bits u = P-1 .. W-1 belong to every window and weigh k * 2^(u-(P-1)), k = sum of q_p * 2^(P-1-p), so one product k * bits replaces P.
---   The next weight's bits lie P further: cut into chunks of P bits, all weights share the chunks' products, and the sums of two of them.
---   What the ends lack comes from two tables the block shares: `low` for bits u < P-1, `high` for bits u >= W (less what the chunks
---   counted too much there) and the -2^(W-1). `low` is made nonnegative by adding 2^BIAS, so that both are one number, side by side; the
---   2^BIAS goes back out through a constant added to every chunk's product: sum of (2^P-1) * 2^(P*i) over NC chunks is 2^(P*NC) - 1, so
---   2^BIAS * (2^P-1) in each adds -2^BIAS modulo 2^(P*NC), and `high` takes the rest.
+-- shared (step 1, P = 2..4): with u counted from a weight's first entry's bit 0, stream bits u = P-1 .. W-1 belong to all P windows of the
+--   weight and weigh k * 2^(u-(P-1)), k = sum of q_p * 2^(P-1-p): one product k * bits replaces P. The next weight's bits lie P further in
+--   the same stream, so one long multiplication k * stream, from its low end up, serves the whole block: after the bits below position a it
+--   has given those of the product below a and keeps a carry c(a) of B+P bits, and the product of the M bits from a on is
+--   2^M * c(a+M) + the product's bits a .. a+M-1 - c(a). A step takes two bits of the stream at once (0, k, 2k or 3k is added: one LUT a bit),
+--   or one bit where a weight begins or ends between.
+--   What the ends lack comes from two tables that the block shares: `low` for bits u < P-1 and `high` for bits u >= W; and -2^(W-1) for each
+--   entry is -2^(P-2) * Q * 2^M, Q = sum of q_p. Both come in where a carry is taken:
+--     d = c(a) - low,  x = c(a+M) + high,  sum = (2^M * x + product bits) - (2^M * 2^(P-2) * Q + d).
+--   All of these are written as subtractions (of -k, -high): yosys then takes the carry chain's own input from the minuend, a register, and
+--   maps the choice among multiples or table entries into the same LUT as the chain's XOR; of a sum it takes whichever it likes.
 -- direct (all others): P products a weight.
 library ieee;
 use ieee.std_logic_1164.all;
@@ -28,7 +32,7 @@ entity slm_block_sums is
   );
   port (
     clk  : in  std_logic;
-    ce   : in  std_logic_vector(slm_sums_latency(STEP, W, P, B) - 1 downto 0);
+    ce   : in  std_logic_vector(slm_sums_latency(STEP, W, P, B, C) - 1 downto 0);
     seed : in  std_logic_vector(K - 1 downto 0);
     q    : in  std_logic_vector(P * B - 1 downto 0);
     sums : out std_logic_vector(C * slm_sum_width(W, B, P) - 1 downto 0)
@@ -38,32 +42,16 @@ end entity;
 architecture rtl of slm_block_sums is
   constant SW    : positive := slm_sum_width(W, B, P);
   constant COUNT : positive := C * P * STEP + K; -- stream bits 0 .. COUNT-1 hold every entry
-  constant ROWS  : slm_row_array(0 to COUNT - 1) := slm_stream_rows(K, TAPS, COUNT, false);
+  constant ROWS  : slm_row_array(0 to COUNT - 1) := slm_stream_rows(K, TAPS, COUNT);
 
   signal stream_0 : std_logic_vector(COUNT - 1 downto 0);
   signal q_0      : std_logic_vector(P * B - 1 downto 0);
 
-  -- a, a two's complement number, as WIDTH bits; and times a constant, modulo 2^WIDTH.
+  -- a, a two's complement number, as WIDTH bits.
   function extend(a : std_logic_vector; WIDTH : positive) return unsigned is
     variable r : unsigned(WIDTH - 1 downto 0) := (others => a(a'high));
   begin
     r(slm_min(a'length, WIDTH) - 1 downto 0) := unsigned(a(a'low + slm_min(a'length, WIDTH) - 1 downto a'low));
-    return r;
-  end function;
-
-  function times(a : std_logic_vector; factor : integer; WIDTH : positive) return unsigned is
-    constant x   : unsigned(WIDTH - 1 downto 0) := extend(a, WIDTH);
-    variable r   : unsigned(WIDTH - 1 downto 0) := (others => '0');
-  begin
-    for i in 0 to 23 loop
-      if (abs factor / 2 ** i) mod 2 = 1 then
-        if factor > 0 then
-          r := r + shift_left(x, i);
-        else
-          r := r - shift_left(x, i);
-        end if;
-      end if;
-    end loop;
     return r;
   end function;
 begin
@@ -80,174 +68,195 @@ begin
   end process;
 
   shared_windows : if slm_sums_shared(STEP, W, P, B) generate
-    constant NC    : positive := slm_sums_chunks(W, P);
-    constant PAIRS : positive := (NC + 1) / 2;
-    constant BIAS  : natural  := slm_sums_bias(P, B);
-    constant U     : positive := slm_min(W - 1, P * NC);        -- weight of the high table's unit
-    constant REACH : natural  := P - 2 + P * NC;                -- the highest u that the chunks cover
-    constant SPAN  : natural  := W + P - 2;                     -- the highest u of a weight
-    constant FIRST : natural  := 1 + K - W;                     -- weight i begins at stream bit FIRST + i*P
-    constant KW    : positive := B + P;                         -- k: |k| <= 2^(B-1) * (2^P - 1)
-    constant ADDED : natural  := 2 ** BIAS * (2 ** P - 1);
-    constant DIGIT : natural  := slm_if(P = 4, 3 * 2 ** BIAS, ADDED);  -- in the product of 2 bits; for P = 4 two of them make 5 * DIGIT
-    -- Bounds of a chunk's product with ADDED: it lies in -LEAST .. MOST.
-    constant LEAST : integer  := 2 ** (B - 1) * (2 ** P - 1) ** 2 - ADDED;
-    constant MOST  : positive := (2 ** (B - 1) - 1) * (2 ** P - 1) ** 2 + ADDED;
-    constant BOUND : positive := slm_max(LEAST, MOST + 1);
-    constant CW    : positive := 1 + slm_clog2(BOUND);                 -- a chunk's product
-    constant PW    : positive := 1 + slm_clog2(BOUND * (2 ** P + 1));  -- the sum of a pair
-    constant NCH   : positive := C + NC - 1;                    -- chunks that the block uses
-    constant LW    : positive := BIAS + 1;
-    constant HW    : positive := SW - U;
-    constant NT    : positive := 2 ** (P - 1);                  -- entries of each table
+    constant M      : positive := W - P + 1;       -- bits that all windows of a weight share
+    constant FIRST  : positive := 1 + K - W;       -- weight i begins at stream bit FIRST + i*P
+    constant ORIGIN : positive := FIRST + P - 1;   -- its shared bits at ORIGIN + i*P
+    constant KW     : positive := B + P;           -- k and the carry: |k| <= 2^(B-1) * (2^P - 1)
+    constant AW     : positive := KW + 2;          -- a step's sum
+    constant LW     : positive := B + slm_clog2(2 ** P - P - 1 + slm_if(P = 2, 1, 0)); -- |low| <= 2^(B-1) * (2^P - P - 1)
+    constant DW     : positive := KW + 1;
+    constant XW     : positive := SW - M;          -- what lies above the product's bits, modulo 2^XW
+    constant NT     : positive := 2 ** (P - 1);    -- entries of each table
+    constant GRIP   : positive := SLM_SUMS_GRIP * P; -- stream bits a stage takes
+    constant STAGES : positive := slm_sums_stages(W, P, C);
+    constant FINISH : positive := ORIGIN + (C - 1) * P + M; -- the end of the last weight's shared bits
 
-    -- Coefficient of q_p in the low table's entry for end bits `index`, in the high table's entry, as integers.
-    function low_factor(index, p_index : natural) return integer is
-      variable r : integer := 0;
+    -- Whether a carry is taken at position a: a weight's shared bits begin or end there.
+    function is_border(a : natural) return boolean is
     begin
-      for u_index in 0 to P - 2 loop
-        if (index / 2 ** u_index) mod 2 = 1 and p_index <= u_index then
-          r := r + 2 ** (u_index - p_index);
-        end if;
-      end loop;
-      return r;
+      return (a - ORIGIN) mod P = 0 or (a - ORIGIN) mod P = M mod P;
     end function;
 
-    function high_factor(index, p_index : natural) return integer is
-      variable r : integer := -(2 ** (W - 1 - U));
-    begin
-      for u_index in W to SPAN loop
-        if (index / 2 ** (u_index - W)) mod 2 = 1 then
-          if u_index - p_index <= W - 1 then
-            if u_index > REACH then
-              r := r + 2 ** (u_index - p_index - U);
-            end if;
-          elsif u_index <= REACH then
-            r := r - 2 ** (u_index - p_index - U); -- counted by the chunks, but beyond this entry's window
-          end if;
-        end if;
-      end loop;
-      return r;
-    end function;
-
-    type k_array is array (0 to 3) of std_logic_vector(CW - 1 downto 0);
     type low_array is array (0 to NT - 1) of std_logic_vector(LW - 1 downto 0);
-    type high_array is array (0 to NT - 1) of std_logic_vector(HW - 1 downto 0);
-    type chunk_array is array (0 to NCH - 1) of std_logic_vector(CW - 1 downto 0);
-    type pair_array is array (0 to NCH - 2) of std_logic_vector(PW - 1 downto 0);
-    type sum_array is array (0 to C - 1) of std_logic_vector(SW - 1 downto 0);
-    type ends_array is array (0 to PAIRS) of std_logic_vector(C * SW - 1 downto 0);
-    type last_array is array (0 to PAIRS) of chunk_array;
-    type pairs_array is array (0 to PAIRS - 1) of pair_array;
-    type partial_array is array (1 to PAIRS) of sum_array;
-
-    signal stream_1 : std_logic_vector(COUNT - 1 downto 0);
-    signal low_1    : low_array;
-    signal high_1   : high_array;
-    signal digit_1  : k_array;                                  -- DIGIT + 0, k, 2k, 3k
-    signal k_1      : std_logic_vector(KW - 1 downto 0);
-    signal chunk    : last_array;                               -- (s): chunk products at stage 2+s
-    signal pair     : pairs_array;                              -- (s): sums of two neighbours at stage 3+s
-    signal ends     : ends_array;                               -- (s): high and low side by side at stage 2+s
-    signal partial  : partial_array;                            -- (s), s > 0: sum of the first 2+2s chunks at stage 3+s
+    type high_array is array (0 to NT - 1) of std_logic_vector(XW - 1 downto 0);
+    -- All that goes from stage to stage of the multiplication.
+    type stage is record
+      stream : std_logic_vector(COUNT - 1 downto 0);
+      k      : std_logic_vector(KW - 1 downto 0); -- -k
+      k3     : std_logic_vector(AW - 1 downto 0); -- -3k
+      low    : low_array;
+      high   : high_array; -- negated
+      mean   : std_logic_vector(XW - 1 downto 0); -- 2^(P-2) * Q
+      below  : std_logic_vector(XW - 1 downto 0); -- and one less
+      carry  : std_logic_vector(KW - 1 downto 0);
+      bits   : std_logic_vector(COUNT - 1 downto 0); -- the product's, as far as it has come
+      d      : std_logic_vector(C * DW - 1 downto 0);
+      x      : std_logic_vector(C * XW - 1 downto 0);
+    end record;
+    type stages_array is array (0 to STAGES) of stage;
+    signal s : stages_array;
   begin
+    -- Stage 1: what the block's weights share.
     process (clk)
-      variable kk    : unsigned(CW - 1 downto 0);
-      variable low   : unsigned(LW - 1 downto 0);
-      variable high  : unsigned(HW - 1 downto 0);
-      variable index : natural range 0 to 3;
-      variable c1    : unsigned(CW - 1 downto 0);
-      variable both  : std_logic_vector(SW - 1 downto 0);
-      variable at    : natural;
-      variable sum   : unsigned(SW - 1 downto 0);
-      variable term  : unsigned(SW - 1 downto 0);
+      variable q_j    : unsigned(XW + AW - 1 downto 0);
+      variable horner : unsigned(XW + AW - 1 downto 0); -- sum of q_p * 2^(j-p), p <= j
+      variable mean   : unsigned(XW + AW - 1 downto 0);
+      type wide_array is array (0 to NT - 1) of unsigned(XW + AW - 1 downto 0);
+      variable low, high : wide_array;
     begin
       if rising_edge(clk) then
-        -- Stage 1: what the block's weights share.
         if ce(1) = '1' then
-          stream_1 <= stream_0;
-          kk := (others => '0');
+          s(0).stream <= stream_0;
+          s(0).carry  <= (others => '0');
+          s(0).bits   <= (others => '0');
+          s(0).d      <= (others => '0');
+          s(0).x      <= (others => '0');
+          horner  := (others => '0');
+          mean    := (others => '0');
+          low(0)  := (others => '0');
+          high(0) := (others => '0');
           for j in 0 to P - 1 loop
-            kk := kk + times(q_0((j + 1) * B - 1 downto j * B), 2 ** (P - 1 - j), CW);
+            q_j    := extend(q_0((j + 1) * B - 1 downto j * B), q_j'length);
+            horner := shift_left(horner, 1) + q_j;
+            mean   := mean + q_j;
+            if j < P - 1 then -- stream bit u = j weighs horner
+              for i in 0 to 2 ** j - 1 loop
+                low(2 ** j + i) := low(i) + horner;
+              end loop;
+            end if;
           end loop;
-          k_1 <= std_logic_vector(kk(KW - 1 downto 0));
-          digit_1(0) <= std_logic_vector(to_unsigned(DIGIT, CW));
-          digit_1(1) <= std_logic_vector(kk + DIGIT);
-          digit_1(2) <= std_logic_vector(shift_left(kk, 1) + DIGIT);
-          digit_1(3) <= std_logic_vector(shift_left(kk, 1) + kk + DIGIT);
+          s(0).k  <= std_logic_vector(0 - horner(KW - 1 downto 0));
+          s(0).k3 <= std_logic_vector(horner(AW - 1 downto 0) - shift_left(horner(AW - 1 downto 0), 2));
+          horner := (others => '0');
+          for j in P - 2 downto 0 loop -- stream bit u = W + j weighs sum of q_p * 2^(j+P-1-p), p > j
+            horner := horner - shift_left(extend(q_0((j + 2) * B - 1 downto (j + 1) * B), horner'length), P - 2 - j);
+            high(2 ** j) := shift_left(horner, j);
+          end loop;
+          for i in 1 to NT - 1 loop
+            for j in 0 to P - 2 loop
+              if i > 2 ** j and i < 2 ** (j + 1) then
+                high(i) := high(2 ** j) + high(i - 2 ** j);
+              end if;
+            end loop;
+          end loop;
+          mean := shift_left(mean, P - 2);
+          s(0).mean  <= std_logic_vector(mean(XW - 1 downto 0));
+          s(0).below <= std_logic_vector(mean(XW - 1 downto 0) - 1);
           for i in 0 to NT - 1 loop
-            low  := to_unsigned(2 ** BIAS, LW);
-            high := to_unsigned(2 ** HW - 2 ** (BIAS + P * NC - U) mod 2 ** HW, HW + 1)(HW - 1 downto 0);
-            for j in 0 to P - 1 loop
-              low  := low + times(q_0((j + 1) * B - 1 downto j * B), low_factor(i, j), LW);
-              high := high + times(q_0((j + 1) * B - 1 downto j * B), high_factor(i, j), HW);
-            end loop;
-            low_1(i)  <= std_logic_vector(low);
-            high_1(i) <= std_logic_vector(high);
+            s(0).low(i)  <= std_logic_vector(low(i)(LW - 1 downto 0));
+            s(0).high(i) <= std_logic_vector(high(i)(XW - 1 downto 0));
           end loop;
         end if;
-
-        -- Stage 2: the chunks' products, and each weight's ends.
-        if ce(2) = '1' then
-          for i in 0 to NCH - 1 loop
-            at := FIRST + P - 1 + i * P;
-            index := to_integer(unsigned(stream_1(at + 1 downto at)));
-            c1 := unsigned(digit_1(index));
-            if P = 3 and stream_1(at + P - 1) = '1' then
-              c1 := c1 + shift_left(extend(k_1, CW), 2);
-            elsif P = 4 then
-              c1 := c1 + shift_left(unsigned(digit_1(to_integer(unsigned(stream_1(at + P - 1 downto at + P - 2))))), 2);
-            end if;
-            chunk(0)(i) <= std_logic_vector(c1);
-          end loop;
-          for i in 0 to C - 1 loop
-            at := FIRST + i * P;
-            both := (others => '0');
-            both(LW - 1 downto 0) := low_1(to_integer(unsigned(stream_1(at + P - 2 downto at))));
-            both(SW - 1 downto U) := high_1(to_integer(unsigned(stream_1(at + SPAN downto at + W))));
-            ends(0)((i + 1) * SW - 1 downto i * SW) <= both;
-          end loop;
-        end if;
-
-        -- Stage 3: pairs of chunks.
-        if ce(3) = '1' then
-          chunk(1) <= chunk(0);
-          ends(1)  <= ends(0);
-          for i in 0 to NCH - 2 loop
-            pair(0)(i) <= std_logic_vector(extend(chunk(0)(i), PW) + shift_left(extend(chunk(0)(i + 1), PW), P));
-          end loop;
-        end if;
-
-        -- Stages 4 ..: a weight adds a pair after the other, the last chunk alone where their number is odd, and at last the ends.
-        for s in 1 to PAIRS loop
-          if ce(3 + s) = '1' then
-            if s < PAIRS then
-              chunk(s + 1) <= chunk(s);
-              ends(s + 1)  <= ends(s);
-              pair(s)      <= pair(s - 1);
-            end if;
-            for i in 0 to C - 1 loop
-              if s = 1 then
-                sum := extend(pair(0)(i), SW);
-              else
-                sum := unsigned(partial(s - 1)(i));
-              end if;
-              if s = PAIRS then
-                term := unsigned(ends(s)((i + 1) * SW - 1 downto i * SW));
-              elsif 2 * s + 1 < NC then
-                term := shift_left(extend(pair(s - 1)(i + 2 * s), SW), 2 * s * P);
-              else
-                term := shift_left(extend(chunk(s)(i + 2 * s), SW), 2 * s * P);
-              end if;
-              partial(s)(i) <= std_logic_vector(sum + term);
-            end loop;
-          end if;
-        end loop;
       end if;
     end process;
 
+    -- Stages 2 ..: the multiplication, GRIP bits a stage, and each weight's d and x on the way.
+    multiply : for n in 1 to STAGES generate
+      process (clk)
+        variable carry  : std_logic_vector(KW - 1 downto 0);
+        variable sum    : unsigned(AW - 1 downto 0);
+        variable term   : unsigned(AW - 1 downto 0);
+        variable at     : natural;
+        variable second : boolean; -- a is the second bit of a step
+        variable weight : natural;
+        -- Whole fields are assigned, once: of a record assigned and then partly overridden, ghdl 2.0 exported a stage without one carry.
+        variable bits   : std_logic_vector(COUNT - 1 downto 0);
+        variable d      : std_logic_vector(C * DW - 1 downto 0);
+        variable x      : std_logic_vector(C * XW - 1 downto 0);
+      begin
+        if rising_edge(clk) then
+          if ce(n + 1) = '1' then
+            bits   := s(n - 1).bits;
+            d      := s(n - 1).d;
+            x      := s(n - 1).x;
+            carry  := s(n - 1).carry;
+            second := false;
+              for a in ORIGIN + (n - 1) * GRIP to slm_min(ORIGIN + n * GRIP, FINISH) loop
+              -- a border: the carry here goes into what begins (but at the end of the stage: that is the next one's) or ends
+              if not second then
+                if (a - ORIGIN) mod P = 0 and (a - ORIGIN) / P < C and a < ORIGIN + n * GRIP then
+                  weight := (a - ORIGIN) / P;
+                  d((weight + 1) * DW - 1 downto weight * DW) := std_logic_vector(extend(carry, DW)
+                    - extend(s(n - 1).low(to_integer(unsigned(s(n - 1).stream(a - 1 downto a - P + 1)))), DW));
+                end if;
+                if a >= ORIGIN + M and (a - ORIGIN - M) mod P = 0 and a > ORIGIN + (n - 1) * GRIP then
+                  weight := (a - ORIGIN - M) / P;
+                  x((weight + 1) * XW - 1 downto weight * XW) := std_logic_vector(extend(carry, XW)
+                    - unsigned(s(n - 1).high(to_integer(unsigned(s(n - 1).stream(a + P - 2 downto a))))));
+                end if;
+              end if;
+              exit when a = slm_min(ORIGIN + n * GRIP, FINISH);
+              if second then
+                second := false;
+              elsif is_border(a + 1) then
+                term := (others => '0');
+                if s(n - 1).stream(a) = '1' then
+                  term := extend(s(n - 1).k, AW);
+                end if;
+                sum := extend(carry, AW) - term;
+                bits(a) := sum(0);
+                carry := std_logic_vector(sum(KW downto 1));
+              else
+                term := (others => '0');
+                if s(n - 1).stream(a + 1 downto a) = "01" then
+                  term := extend(s(n - 1).k, AW);
+                elsif s(n - 1).stream(a + 1 downto a) = "10" then
+                  term := shift_left(extend(s(n - 1).k, AW), 1);
+                elsif s(n - 1).stream(a + 1 downto a) = "11" then
+                  term := unsigned(s(n - 1).k3);
+                end if;
+                sum := extend(carry, AW) - term;
+                bits(a)     := sum(0);
+                bits(a + 1) := sum(1);
+                carry := std_logic_vector(sum(KW + 1 downto 2));
+                second := true;
+              end if;
+            end loop;
+            s(n).stream <= s(n - 1).stream;
+            s(n).k      <= s(n - 1).k;
+            s(n).k3     <= s(n - 1).k3;
+            s(n).low    <= s(n - 1).low;
+            s(n).high   <= s(n - 1).high;
+            s(n).mean   <= s(n - 1).mean;
+            s(n).below  <= s(n - 1).below;
+            s(n).carry  <= carry;
+            s(n).bits   <= bits;
+            s(n).d      <= d;
+            s(n).x      <= x;
+          end if;
+        end if;
+      end process;
+    end generate;
+
+    -- Last stage.
     result : for i in 0 to C - 1 generate
-      sums((i + 1) * SW - 1 downto i * SW) <= partial(PAIRS)(i);
+      process (clk)
+        variable left  : unsigned(SW - 1 downto 0);
+        variable d     : std_logic_vector(DW - 1 downto 0);
+        variable top   : std_logic_vector(XW - 1 downto 0);
+      begin
+        if rising_edge(clk) then
+          if ce(STAGES + 2) = '1' then
+            d   := s(STAGES).d((i + 1) * DW - 1 downto i * DW);
+            top := s(STAGES).mean;
+            if d(DW - 1) = '1' then
+              top := s(STAGES).below; -- d's sign
+            end if;
+            left := unsigned(s(STAGES).x((i + 1) * XW - 1 downto i * XW)) & unsigned(s(STAGES).bits(ORIGIN + i * P + M - 1 downto ORIGIN + i * P));
+            sums((i + 1) * SW - 1 downto i * SW) <= std_logic_vector(left - (unsigned(top) & extend(d, M)));
+          end if;
+        end if;
+      end process;
     end generate;
   end generate;
 

@@ -34,7 +34,7 @@ architecture rtl of slm_hadamard is
   constant ACROSS : natural  := H_LOG2 - WITHIN;   -- stages across beats
   constant OW     : positive := W + 1 + H_LOG2;
   constant COUNT  : positive := LANES + 16;
-  constant ROWS   : slm_row_array(0 to COUNT - 1) := slm_stream_rows(16, slm_table6(16), COUNT, false);
+  constant ROWS   : slm_row_array(0 to COUNT - 1) := slm_stream_rows(16, slm_table6(16), COUNT);
 
   signal state, state_now : std_logic_vector(15 downto 0);
   signal fresh     : std_logic; -- the next beat begins a run

@@ -14,8 +14,8 @@ package slm_pkg is
   constant SLM_BF16 : natural := 2; -- bfloat16
   constant SLM_F32  : natural := 3; -- IEEE binary32
 
-  -- A row says which bits are XORed: bits 23..0 are seed bits, bits 47..24 are prefix bits (slm_stream_rows).
-  subtype slm_row is std_logic_vector(47 downto 0);
+  -- A row says which seed bits are XORed.
+  subtype slm_row is std_logic_vector(23 downto 0);
   type slm_row_array is array (natural range <>) of slm_row;
 
   function slm_clog2(n : positive) return natural;          -- ceil(log2(n))
@@ -26,13 +26,8 @@ package slm_pkg is
   -- The paper's Table 6 as masks, bit j set where alpha_j = 1.
   function slm_table6(K : positive) return natural;
 
-  -- Highest tap, and the highest but one (0 where there is only tap 0).
-  function slm_top_tap(K, TAPS : positive) return natural;
-  function slm_next_tap(K, TAPS : positive) return natural;
-
-  -- Rows of stream bits 0 .. COUNT-1. With SHARE, a row may use prefix bits: prefix bit m is the XOR of the stream bits m+j over all
-  -- taps j but the highest; a prefix that lies within a window is the same signal for every window that holds it, so neighbours share.
-  function slm_stream_rows(K, TAPS, COUNT : positive; SHARE : boolean) return slm_row_array;
+  -- Rows of stream bits 0 .. COUNT-1.
+  function slm_stream_rows(K, TAPS, COUNT : positive) return slm_row_array;
 
   -- XOR of the bits of v that mask selects.
   function slm_xor(v, mask : std_logic_vector) return std_logic;
@@ -47,19 +42,23 @@ package slm_pkg is
   function slm_trellis_width(W, P : positive) return positive;
   function slm_sum_width(W, B, P : positive) return positive;
 
+  -- Whether T/2 is an integer of at most 30 in magnitude, so that slm_short_float serves.
+  function slm_is_short(W, P : positive) return boolean;
+
   -- Width of a weight at the block decoders' output.
   function slm_block_width(OUTPUT, W, B, P, E : natural; SHIFTED : boolean) return positive;
 
   -- And at the stream decoder's: ADVANCE 0 is block coding.
   function slm_stream_width(OUTPUT, W, B, P, E, ADVANCE : natural) return positive;
 
-  -- slm_block_sums: whether the shared scheme applies, its number of chunks, the bias of its low table, and its latency.
+  -- slm_block_sums: whether the shared scheme applies, how many times P stream bits a stage of its multiplication takes, their number, and
+  -- the clocks to the sums.
+  constant SLM_SUMS_GRIP : positive := 2;
   function slm_sums_shared(STEP, W, P, B : positive) return boolean;
-  function slm_sums_chunks(W, P : positive) return positive;
-  function slm_sums_bias(P, B : positive) return natural;
-  function slm_sums_latency(STEP, W, P, B : positive) return positive;
+  function slm_sums_stages(W, P, C : positive) return positive;
+  function slm_sums_latency(STEP, W, P, B, C : positive) return positive;
   -- Clocks from record to weights.
-  function slm_block_latency(STEP, W, P, B : positive; NORM, OUTPUT : natural; POW2, SHIFTED : boolean) return positive;
+  function slm_block_latency(STEP, W, P, B, C : positive; NORM, OUTPUT : natural; POW2, SHIFTED : boolean) return positive;
 
   -- Bits that a converter puts above an integer so that a scale below the output's range needs no second shifter (slm_to_float).
   function slm_headroom(OUTPUT, N, DIVIDE : natural) return natural;
@@ -114,72 +113,19 @@ package body slm_pkg is
     return TABLE6(K);
   end function;
 
-  function slm_top_tap(K, TAPS : positive) return natural is
-    constant mask : std_logic_vector(23 downto 0) := std_logic_vector(to_unsigned(TAPS, 24));
-    variable r : natural := 0;
-  begin
-    for j in 0 to K - 1 loop
-      if mask(j) = '1' then
-        r := j;
-      end if;
-    end loop;
-    return r;
-  end function;
-
-  function slm_next_tap(K, TAPS : positive) return natural is
-    constant mask : std_logic_vector(23 downto 0) := std_logic_vector(to_unsigned(TAPS, 24));
-    constant top  : natural := slm_top_tap(K, TAPS);
-    variable r : natural := 0;
-  begin
-    for j in 0 to K - 1 loop
-      if mask(j) = '1' and j < top then
-        r := j;
-      end if;
-    end loop;
-    return r;
-  end function;
-
-  function weight(row : slm_row) return natural is
-    variable r : natural := 0;
-  begin
-    for i in row'range loop
-      if row(i) = '1' then
-        r := r + 1;
-      end if;
-    end loop;
-    return r;
-  end function;
-
-  function slm_stream_rows(K, TAPS, COUNT : positive; SHARE : boolean) return slm_row_array is
+  function slm_stream_rows(K, TAPS, COUNT : positive) return slm_row_array is
     constant mask   : std_logic_vector(23 downto 0) := std_logic_vector(to_unsigned(TAPS, 24));
-    constant top    : natural := slm_top_tap(K, TAPS);
-    constant second : natural := slm_next_tap(K, TAPS);
-    variable plain  : slm_row_array(0 to COUNT - 1);
-    variable short  : slm_row_array(0 to COUNT - 1);
-    variable result : slm_row_array(0 to COUNT - 1);
+    variable result : slm_row_array(0 to COUNT - 1) := (others => (others => '0'));
   begin
     for n in 0 to COUNT - 1 loop
-      plain(n) := (others => '0');
-      short(n) := (others => '0');
       if n < K then
-        plain(n)(n) := '1';
-        short(n)(n) := '1';
+        result(n)(n) := '1';
       else
         for j in 0 to K - 1 loop
           if mask(j) = '1' then
-            plain(n) := plain(n) xor plain(n - K + j);
-            short(n) := short(n) xor short(n - K + j);
+            result(n) := result(n) xor result(n - K + j);
           end if;
         end loop;
-        if n - K + second <= K - 1 then
-          short(n) := short(n - K + top);
-          short(n)(24 + n - K) := not short(n)(24 + n - K);
-        end if;
-      end if;
-      if SHARE and weight(short(n)) < weight(plain(n)) then
-        result(n) := short(n);
-      else
-        result(n) := plain(n);
       end if;
     end loop;
     return result;
@@ -244,6 +190,11 @@ package body slm_pkg is
     return W + B - 1 + slm_clog2(P);
   end function;
 
+  function slm_is_short(W, P : positive) return boolean is
+  begin
+    return P mod 2 = 0 and P / 2 * (2 ** W - 1) <= 30;
+  end function;
+
   function slm_block_width(OUTPUT, W, B, P, E : natural; SHIFTED : boolean) return positive is
   begin
     if OUTPUT /= SLM_INT then
@@ -262,34 +213,28 @@ package body slm_pkg is
     return slm_output_width(OUTPUT, slm_trellis_width(W, P));
   end function;
 
-  function slm_sums_chunks(W, P : positive) return positive is
-  begin
-    return (W - P + P) / P; -- ceil((W - (P - 1)) / P)
-  end function;
-
-  function slm_sums_bias(P, B : positive) return natural is
-  begin
-    return B - 1 + slm_clog2(2 ** P - P - 1 + slm_if(P = 1, 1, 0)); -- the low table's least entry is -2^(B-1) * (2^P - P - 1)
-  end function;
-
   function slm_sums_shared(STEP, W, P, B : positive) return boolean is
   begin
-    if STEP /= 1 or P < 2 or P > 4 or W < 3 * P then
-      return false;
-    end if;
-    return slm_sums_bias(P, B) + 1 <= slm_min(W - 1, P * slm_sums_chunks(W, P));
+    return STEP = 1 and P >= 2 and P <= 4 and W >= 3 * P and W - P + 1 > B + P;
   end function;
 
-  function slm_sums_latency(STEP, W, P, B : positive) return positive is
+  function slm_sums_stages(W, P, C : positive) return positive is
+    constant BITS : positive := (C - 1) * P + W - P + 1;
+    constant GRIP : positive := SLM_SUMS_GRIP * P;
+  begin
+    return (BITS + GRIP - 1) / GRIP;
+  end function;
+
+  function slm_sums_latency(STEP, W, P, B, C : positive) return positive is
   begin
     if slm_sums_shared(STEP, W, P, B) then
-      return 4 + (slm_sums_chunks(W, P) + 1) / 2;
+      return 3 + slm_sums_stages(W, P, C);
     end if;
     return 2 + slm_clog2(P);
   end function;
 
-  function slm_block_latency(STEP, W, P, B : positive; NORM, OUTPUT : natural; POW2, SHIFTED : boolean) return positive is
-    variable r : positive := slm_sums_latency(STEP, W, P, B);
+  function slm_block_latency(STEP, W, P, B, C : positive; NORM, OUTPUT : natural; POW2, SHIFTED : boolean) return positive is
+    variable r : positive := slm_sums_latency(STEP, W, P, B, C);
   begin
     if OUTPUT /= SLM_INT then
       r := r + slm_float_latency(slm_if(NORM = 1 and W > 2, W - 1, 0)) + slm_if(POW2, 0, 1);
@@ -301,8 +246,8 @@ package body slm_pkg is
 
   function slm_headroom(OUTPUT, N, DIVIDE : natural) return natural is
   begin
-    if OUTPUT = SLM_F16 then
-      return 13;
+    if OUTPUT = SLM_F16 then -- the value's top bit just below the guard bit, and one for the division
+      return slm_if(DIVIDE > 0, 13, 12);
     end if;
     -- the least scale is 2^-133: how far below 2^emin the top bit of an N-bit integer can lie
     return slm_max(0, 8 + DIVIDE - N);
@@ -310,7 +255,7 @@ package body slm_pkg is
 
   function slm_cap_max(OUTPUT, N, DIVIDE : natural) return natural is
   begin
-    return N + slm_headroom(OUTPUT, N, DIVIDE) + 2 ** slm_exponent_bits(OUTPUT);
+    return N + slm_headroom(OUTPUT, N, DIVIDE) + 2 ** slm_exponent_bits(OUTPUT) - 2; -- every shift leads to infinity
   end function;
 
   function slm_cap_width(OUTPUT, N, DIVIDE : natural) return positive is

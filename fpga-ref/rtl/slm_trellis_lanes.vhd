@@ -4,7 +4,10 @@
 -- T = sum over p of (2*v_p + 1 - 2^W). An entry's mirror is its complement: with half of the entries added as they are (A) and the other
 -- half complemented (B), T = 2*(A - B) for even P; for odd P one entry is left over, and T = 2*(A - B) + 1 once B holds the constant
 -- 2^(W-1) in that entry's place. Complementing an XOR is free, so no constant is left to add.
--- Latency: max(clog2(P), 1) + 1 clocks: the window and its shared prefixes, the sums, the difference.
+-- An entry's bit is an XOR of the window's bits. The stream is cut into pieces that fall on the same places for every window; every XOR
+-- of a piece's bits that an entry needs is made once, registered, and serves all windows that hold the piece, so that with pieces of 4
+-- bits a bit of an entry is an XOR of K/4 signals, few enough to go into the same LUT as the adder's XOR.
+-- Latency: max(clog2(P), 1) + 1 clocks: the pieces, the sums, the difference.
 library ieee;
 use ieee.std_logic_1164.all;
 use ieee.numeric_std.all;
@@ -33,9 +36,7 @@ architecture rtl of slm_trellis_lanes is
   constant BITS     : positive := (GROUPS - 1) * ADVANCE + K;
   constant TW       : positive := slm_trellis_width(W, P);
   constant COUNT    : positive := C * P * STEP + K;
-  constant ROWS     : slm_row_array(0 to COUNT - 1) := slm_stream_rows(K, TAPS, COUNT, true);
-  constant TAP_MASK : std_logic_vector(23 downto 0) := std_logic_vector(to_unsigned(TAPS, 24));
-  constant SECOND   : natural := slm_next_tap(K, TAPS);
+  constant ROWS     : slm_row_array(0 to COUNT - 1) := slm_stream_rows(K, TAPS, COUNT);
   constant PLAIN    : positive := (P + 1) / 2;
   constant MIRROR   : natural  := P / 2;
   constant LEVELS   : natural  := slm_clog2(PLAIN);
@@ -43,29 +44,64 @@ architecture rtl of slm_trellis_lanes is
   constant SW       : positive := W + LEVELS;
   constant LAST     : positive := LEVELS + 1; -- the stage of the difference
 
-  signal window_q : std_logic_vector(BITS - 1 downto 0);
-  signal prefix_d : std_logic_vector(BITS - 1 downto 0);
-  signal prefix_q : std_logic_vector(BITS - 1 downto 0);
-  signal tree_ce  : std_logic_vector(slm_max(LEVELS, 1) - 1 downto 0);
+  -- Where a window's i-th piece begins. Windows lie ADVANCE apart: pieces of ADVANCE bits or of its halves, and where it is 1 or 2 pieces of
+  -- 4 bits that overlap.
+  function piece(i : natural) return natural is
+  begin
+    if ADVANCE <= 2 then
+      return slm_min(4 * i, K);
+    elsif ADVANCE <= 5 then
+      return slm_min(ADVANCE * i, K);
+    end if;
+    return slm_min(i / 2 * ADVANCE + i mod 2 * ((ADVANCE + 1) / 2), K);
+  end function;
+  constant MASKS : positive := 2 ** slm_max(piece(1) - piece(0), piece(2) - piece(1)); -- of a piece's bits
+
+  signal xors_q  : std_logic_vector(BITS * MASKS - 1 downto 0); -- at m * MASKS + mask: of the piece that begins at m
+  signal tree_ce : std_logic_vector(slm_max(LEVELS, 1) - 1 downto 0);
+
+  -- One bit of an entry of the window at `lo`.
+  function entry_bit(xors : std_logic_vector; row : slm_row; lo : natural) return std_logic is
+    variable r    : std_logic := '0';
+    variable mask : natural;
+  begin
+    for i in 0 to K - 1 loop
+      mask := 0;
+      for j in piece(i) to piece(i + 1) - 1 loop
+        if row(j) = '1' then
+          mask := mask + 2 ** (j - piece(i));
+        end if;
+      end loop;
+      if mask > 0 then
+        r := r xor xors((lo + piece(i)) * MASKS + mask);
+      end if;
+    end loop;
+    return r;
+  end function;
 begin
   tree_ce <= ce(tree_ce'high + 1 downto 1);
 
-  -- Prefix m: the XOR of the taps but the highest at stream position m. Near the end some would need bits beyond it; no row uses those.
-  prefixes : for m in 0 to BITS - 1 generate
-    inside : if m + SECOND <= BITS - 1 generate
-      prefix_d(m) <= slm_xor(window(m + SECOND downto m), TAP_MASK(SECOND downto 0));
-    end generate;
-    outside : if m + SECOND > BITS - 1 generate
-      prefix_d(m) <= '0';
-    end generate;
-  end generate;
-
   process (clk)
+    variable x : std_logic;
   begin
     if rising_edge(clk) then
       if ce(0) = '1' then
-        window_q <= window;
-        prefix_q <= prefix_d;
+        xors_q <= (others => '0'); -- what no piece has
+        for g in 0 to GROUPS - 1 loop
+          for i in 0 to K - 1 loop
+            if piece(i) < ADVANCE or g * ADVANCE + piece(i) > (GROUPS - 1) * ADVANCE then -- else another group's
+              for mask in 1 to 2 ** (piece(i + 1) - piece(i)) - 1 loop
+                x := '0';
+                for j in 0 to piece(i + 1) - piece(i) - 1 loop
+                  if mask / 2 ** j mod 2 = 1 then
+                    x := x xor window(g * ADVANCE + piece(i) + j);
+                  end if;
+                end loop;
+                xors_q((g * ADVANCE + piece(i)) * MASKS + mask) <= x;
+              end loop;
+            end if;
+          end loop;
+        end loop;
       end if;
     end if;
   end process;
@@ -85,15 +121,13 @@ begin
           constant ROW_B : natural := slm_min((i * P + PLAIN + e + 1) * STEP + K - W + n_bit, COUNT - 1);
         begin
           a_entry : if e < PLAIN generate
-            a_terms(Q) <= slm_xor(window_q(LO + K - 1 downto LO), ROWS(ROW_A)(K - 1 downto 0))
-                          xor slm_xor(prefix_q(LO + K - 1 downto LO), ROWS(ROW_A)(24 + K - 1 downto 24));
+            a_terms(Q) <= entry_bit(xors_q, ROWS(ROW_A), LO);
           end generate;
           a_none : if e >= PLAIN generate
             a_terms(Q) <= '0';
           end generate;
           b_entry : if e < MIRROR generate
-            b_terms(Q) <= not (slm_xor(window_q(LO + K - 1 downto LO), ROWS(ROW_B)(K - 1 downto 0))
-                               xor slm_xor(prefix_q(LO + K - 1 downto LO), ROWS(ROW_B)(24 + K - 1 downto 24)));
+            b_terms(Q) <= not entry_bit(xors_q, ROWS(ROW_B), LO);
           end generate;
           b_middle : if e = MIRROR and PLAIN > MIRROR and n_bit = W - 1 generate
             b_terms(Q) <= '1';

@@ -41,6 +41,7 @@ architecture rtl of slm_trellis_windows is
   constant OW      : positive := slm_output_width(OUTPUT, TW);
   constant INT_LAT : positive := slm_max(slm_clog2(P), 1) + 1;
   constant MUL_LAT : natural  := slm_if(POW2, 0, 1);
+  constant SHORT   : boolean  := POW2 and slm_is_short(W, P); -- slm_short_float serves
   constant LATENCY : positive := INT_LAT + slm_if(OUTPUT = SLM_INT, 0, slm_float_latency(0) + MUL_LAT);
 
   signal ce       : std_logic_vector(LATENCY - 1 downto 0);
@@ -59,7 +60,52 @@ begin
     m_data <= integers;
   end generate;
 
-  float_output : if OUTPUT /= SLM_INT generate
+  short_output : if OUTPUT /= SLM_INT and SHORT generate
+    constant EB : positive := slm_exponent_bits(OUTPUT);
+    signal scales  : std_logic_vector((INT_LAT - 1) * 16 - 1 downto 0); -- the scale on its way beside the integers
+    signal rotate  : std_logic_vector(8 downto 0);
+    signal limit, clear_at, low : std_logic_vector(2 downto 0);
+    signal high, high_up    : std_logic_vector(EB - 4 downto 0);
+    signal keep    : std_logic_vector(slm_mantissa_bits(OUTPUT) - 1 downto 0);
+    signal flat, inexact : std_logic;
+    signal whole   : std_logic_vector(3 downto 0);
+    signal sticky  : std_logic_vector(3 downto 1);
+  begin
+    process (clk)
+    begin
+      if rising_edge(clk) then
+        if ce(0) = '1' then
+          scales(15 downto 0) <= s_scale;
+        end if;
+        for i in 1 to INT_LAT - 2 loop
+          if ce(i) = '1' then
+            scales(16 * i + 15 downto 16 * i) <= scales(16 * i - 1 downto 16 * i - 16);
+          end if;
+        end loop;
+      end if;
+    end process;
+
+    scale : entity work.slm_short_scale
+      generic map (OUTPUT => OUTPUT, OFFSET => 1)
+      port map (clk => clk, ce => ce(INT_LAT + 1 downto INT_LAT - 1), scale => scales(16 * (INT_LAT - 1) - 1 downto 16 * (INT_LAT - 2)),
+                rotate => rotate, limit => limit, clear_at => clear_at, low => low, high => high, high_up => high_up, keep => keep, flat => flat,
+                whole => whole, sticky => sticky, inexact => inexact);
+
+    lane : for i in 0 to LANES - 1 generate
+      signal value : std_logic_vector(5 downto 0);
+    begin
+      bits : for n in 0 to 5 generate
+        value(n) <= integers(i * TW + slm_min(n + 1, TW - 1)); -- T/2
+      end generate;
+      convert : entity work.slm_short_float
+        generic map (OUTPUT => OUTPUT)
+        port map (clk => clk, ce => ce(LATENCY - 1 downto LATENCY - 3), value => value, rotate => rotate, limit => limit, clear_at => clear_at,
+                  low => low, high => high, high_up => high_up, keep => keep, flat => flat, whole => whole, sticky => sticky,
+                  inexact => inexact, result => m_data((i + 1) * OW - 1 downto i * OW));
+    end generate;
+  end generate;
+
+  float_output : if OUTPUT /= SLM_INT and not SHORT generate
     constant HALF : natural  := slm_if(P mod 2 = 0, 1, 0); -- T is even for even P: T/2 goes on, and the scale counts for one more
     constant HW   : positive := TW - HALF;
     constant IN_W : positive := slm_if(POW2, HW, HW + 8);

@@ -27,10 +27,10 @@ run() {
     sed -n "s/.*\(ok:.*\)/\1/p" log | sed "s/^/$bench $profile $(echo "$*" | grep -o 'OUTPUT=.*\|H_LOG2=.*'): /"
 }
 
-# outputs_of PROFILE INDEX: in the short run the named profiles take all output types, the others one each, in turn.
+# outputs_of PROFILE INDEX: in the short run paper-4, paper-3 and slm-4, -3, -2 take all output types, the others one each, in turn.
 outputs_of() {
     case $amount$1 in
-    all* | shortslm-? | shortpaper-?) echo "0 1 2 3" ;;
+    all* | shortslm-[234] | shortpaper-?) echo "0 1 2 3" ;;
     *) echo $(($2 % 4)) ;;
     esac
 }

@@ -1,9 +1,11 @@
 // exhaustive_main.cpp: every case there is, from libslm into the Verilog that ghdl made, compiled by Verilator. Which check is a macro:
-//   CHECK_WINDOWS  slm_trellis_decoder, slm-4, 128 lanes: all 65,536 windows at every position of the word
+//   CHECK_WINDOWS  slm_trellis_decoder, slm-4, 128 lanes: all 65,536 windows at every position of the word; with OUTPUT 1 to 3 every T at
+//                  every position and every power of two as scale (POW2)
 //   CHECK_SUMS     slm_block_sums, paper-4: all 65,536 * 4,096 (seed, q0, q1, q2), in a scattered order
 //   CHECK_CONVERT  slm_converter: every sum that paper-4 can make and every exponent code, for a list of scales
 //   CHECK_RECORDS  slm_block_decoder (optimised), paper-4: random whole records and scales
-// Arguments: PART PARTS COUNT: check part PART of PARTS (to run side by side) of the first COUNT cases (0: all). OUTPUT and NORM are macros.
+// Arguments: PART PARTS COUNT: check part PART of PARTS (to run side by side) of the first COUNT cases (0: all). OUTPUT and NORM are
+// macros.
 #include <cinttypes>
 #include <cstdint>
 #include <cstdio>
@@ -31,7 +33,8 @@ static void fail(const char *what, uint64_t a, uint64_t b) {
 }
 template <std::size_t N> static uint64_t bits(const VlWide<N> &port, unsigned at, unsigned width) {
     uint64_t v = 0;
-    for (unsigned i = 0; i < width; i++) v |= uint64_t(port[(at + i) / 32] >> ((at + i) % 32) & 1) << i;
+    for (unsigned i = 0; i < width; i++)
+        v |= uint64_t(port[(at + i) / 32] >> ((at + i) % 32) & 1) << i;
     return v;
 }
 
@@ -63,42 +66,75 @@ static void check(uint64_t part, uint64_t parts, uint64_t count) {
             fail("libslm", w, 0);
         t[w] = int(v);
     }
+    // What goes in at word i: with integers every window; with floats a window for every T there is, with every scale.
+    std::vector<unsigned> of_t;
+    std::vector<uint16_t> scales;
+    for (int v = -64; OUTPUT && v <= 64; v++)
+        for (unsigned w = 0; w < 65536; w++)
+            if (t[w] == v) {
+                of_t.push_back(w);
+                break;
+            }
+    for (unsigned i = 0; i < 7 + 254; i++)
+        scales.push_back(uint16_t(i < 7 ? 1u << i : (i - 6) << 7));
+    uint64_t total = OUTPUT ? 8 * of_t.size() * scales.size() : 8 * 65536;
+    auto window = [&](uint64_t i) { return OUTPUT ? of_t[(i >> 3) % of_t.size()] : unsigned((i >> 3) * 40503 & 0xFFFF); };
+    auto scale = [&](uint64_t i) { return scales[OUTPUT ? (i >> 3) / of_t.size() % scales.size() : 0]; };
+    const unsigned width = OUTPUT == 0 ? 7 : OUTPUT == 3 ? 32 : 16;
+    uint16_t known = 0;
+    std::vector<uint32_t> rounded(129);
+    auto expected = [&](int v, uint16_t by) {
+        if (OUTPUT == 0)
+            return uint32_t(v) & 127;
+        if (by != known)
+            for (int x = -64; x <= 64; x++)
+                rounded[unsigned(x + 64)] = slm_round_value(x, by, 1, dtype());
+        known = by;
+        return rounded[unsigned(v + 64)];
+    };
     // One run whose words repeat a window every 16 bits, from bit 4 * phase on: positions of that phase see the window, the others its
     // rotations. Each word comes twice, for the positions whose windows reach into the next word, and all four phases come, so that every
     // position sees every window.
-    uint64_t total = 8 * 65536;
     if (count && count < total)
         total = count;
     dut->s_valid = 1;
     dut->m_ready = 1;
     dut->s_last = 0;
     dut->s_tail = 0;
-    std::deque<std::vector<uint8_t>> sent;
-    auto compare = [&](const std::vector<uint8_t> &a, const std::vector<uint8_t> &b) { // nibbles of the word and of its successor
+    struct word {
+        std::vector<uint8_t> nibbles;
+        uint16_t scale;
+    };
+    std::deque<word> sent;
+    auto compare = [&](const std::vector<uint8_t> &a, const std::vector<uint8_t> &b, uint16_t by) { // nibbles of the word and its successor
         for (unsigned j = 0; j < 128; j++) {
             unsigned w = 0;
-            for (unsigned n = 0; n < 4; n++) w |= unsigned(j + n < 128 ? a[j + n] : b[j + n - 128]) << (4 * n);
-            unsigned got = unsigned(bits(dut->m_data, 7 * j, 7));
-            if (got != (unsigned(t[w]) & 127))
-                fail("T of a window", w, j);
+            for (unsigned n = 0; n < 4; n++)
+                w |= unsigned(j + n < 128 ? a[j + n] : b[j + n - 128]) << (4 * n);
+            if (bits(dut->m_data, width * j, width) != expected(t[w], by))
+                fail("the weight of a window", w, j);
             cases++;
         }
     };
     for (uint64_t i = part * total / parts; i < (part + 1) * total / parts + 16; i++) {
-        unsigned w = unsigned((i >> 3) * 40503 & 0xFFFF), phase = unsigned(i >> 1 & 3);
+        unsigned w = window(i), phase = unsigned(i >> 1 & 3);
         std::vector<uint8_t> nibbles(128);
-        for (unsigned n = 0; n < 128; n++) nibbles[n] = uint8_t(w >> (4 * ((n + 4 - phase) & 3)) & 15);
-        for (unsigned x = 0; x < 16; x++) dut->s_data[x] = 0;
-        for (unsigned n = 0; n < 128; n++) dut->s_data[n / 8] |= uint32_t(nibbles[n]) << (n % 8 * 4);
+        for (unsigned n = 0; n < 128; n++)
+            nibbles[n] = uint8_t(w >> (4 * ((n + 4 - phase) & 3)) & 15);
+        for (unsigned x = 0; x < 16; x++)
+            dut->s_data[x] = 0;
+        for (unsigned n = 0; n < 128; n++)
+            dut->s_data[n / 8] |= uint32_t(nibbles[n]) << (n % 8 * 4);
+        dut->s_scale = scale(i);
         dut->eval();
         if (dut->m_valid) {
-            compare(sent[0], sent[1]);
+            compare(sent[0].nibbles, sent[1].nibbles, sent[0].scale);
             sent.pop_front();
         }
         if (!dut->s_ready)
             fail("not ready", i, 0);
         edge();
-        sent.push_back(nibbles);
+        sent.push_back({nibbles, scale(i)});
     }
 }
 
@@ -109,7 +145,8 @@ static void check(uint64_t part, uint64_t parts, uint64_t count) {
     for (uint32_t s = 0; s < 65536; s++) {
         uint32_t v[24];
         slm_entries(&p, s, v);
-        for (unsigned i = 0; i < 24; i++) entry[s].push_back(int32_t(v[i]) - 32768);
+        for (unsigned i = 0; i < 24; i++)
+            entry[s].push_back(int32_t(v[i]) - 32768);
     }
     const uint64_t space = UINT64_C(1) << 28, total = count && count < space ? count : space;
     dut->ce = (1u << LATENCY) - 1;
@@ -216,7 +253,8 @@ static void check(uint64_t part, uint64_t parts, uint64_t count) {
         dut->s_scale = scale;
         dut->eval();
         if (dut->m_valid) {
-            uint8_t bytes[4] = {uint8_t(sent[0].code), uint8_t(sent[0].code >> 8), uint8_t(sent[0].code >> 16), uint8_t(sent[0].code >> 24)};
+            uint8_t bytes[4] = {uint8_t(sent[0].code), uint8_t(sent[0].code >> 8), uint8_t(sent[0].code >> 16),
+                                uint8_t(sent[0].code >> 24)};
             uint16_t want[16];
             if (slm_decode_run(&d, bytes, sent[0].scale, 0, 8, dtype(), want) != SLM_OK)
                 fail("libslm", sent[0].code, sent[0].scale);
@@ -240,7 +278,8 @@ int main(int argc, char **argv) {
 #ifndef CHECK_SUMS
     dut->rst = 1;
     dut->s_valid = 0;
-    for (int i = 0; i < 3; i++) edge();
+    for (int i = 0; i < 3; i++)
+        edge();
     dut->rst = 0;
 #endif
     check(std::strtoull(argv[1], nullptr, 0), std::strtoull(argv[2], nullptr, 0), std::strtoull(argv[3], nullptr, 0));

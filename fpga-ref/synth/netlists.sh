@@ -1,13 +1,15 @@
 #!/bin/sh
-# netlists.sh DIR: Verilog of every configuration of the size tables into DIR, with ghdl; one line a file in DIR/list: name, top, multiplier
-# (how many of it make 128 weights a clock). A paper-4 figure is one block decoder, 8 weights a clock, times 16: blocks share nothing.
+# netlists.sh TOOL DIR: Verilog of every configuration of the size tables into DIR, with ghdl; one line a file in DIR/list: name, top, multiplier
+# (how many of it make 128 weights a clock), and what goes beside it in the table. TOOL is slm_fpga_vectors, which knows the profiles. A block
+# profile's figure is one block decoder, C weights a clock, times 128 / C: blocks share nothing.
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
 # shellcheck disable=SC1091
 . "$root/sim/common.sh"
 need ghdl
-mkdir -p "$1"
-out=$(realpath "$1")
+tool=$(realpath "$1")
+mkdir -p "$2"
+out=$(realpath "$2")
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 analyse "$work"
@@ -22,21 +24,47 @@ emit() {
     echo "$name $top $times" >>"$out/list"
 }
 
-for advance in 4 3 2; do
-    emit slm${advance}_integers slm_trellis_lanes 1 GROUPS=128 ADVANCE=$advance
-    emit slm${advance}_f16_pow2 slm_trellis_windows 1 GROUPS=128 ADVANCE=$advance OUTPUT=1 POW2=true
+# trellis PROFILE NAME GENERIC...: 128 weights a clock. The integers are the lanes' alone: no handshake, no word held.
+trellis() {
+    profile=$1 name=$2
+    shift 2
+    generics=$("$tool" generics "$profile")
+    weights=${generics#* C=}
+    set -- GROUPS=$((128 / ${weights%% *})) "$@"
+    # shellcheck disable=SC2086
+    case $name in
+    integers) emit "${profile}_$name" slm_trellis_lanes 1 $generics "$@" ;;
+    decoder_*) emit "${profile}_$name" slm_trellis_decoder 1 $generics "$@" ;;
+    *) emit "${profile}_$name" slm_trellis_windows 1 $generics "$@" ;;
+    esac
+}
+# block PROFILE NAME GENERIC...
+block() {
+    profile=$1 name=$2
+    shift 2
+    generics=$("$tool" generics "$profile")
+    weights=${generics#* C=}
+    # shellcheck disable=SC2086
+    emit "${profile}_$name" slm_block_decoder $((128 / ${weights%% *})) $generics "$@"
+}
+
+for p in $("$tool" list | grep '^slm-'); do
+    trellis "$p" integers
+    trellis "$p" f16_pow2 OUTPUT=1 POW2=true
 done
-emit slm4_bf16_pow2 slm_trellis_windows 1 GROUPS=128 OUTPUT=2 POW2=true
-emit slm4_f32_pow2 slm_trellis_windows 1 GROUPS=128 OUTPUT=3 POW2=true
-emit slm4_f16_general slm_trellis_windows 1 GROUPS=128 OUTPUT=1 POW2=false
-emit slm4_bf16_general slm_trellis_windows 1 GROUPS=128 OUTPUT=2 POW2=false
-emit slm4_decoder_integers slm_trellis_decoder 1 GROUPS=128 OUTPUT=0
-emit paper4n0_sums slm_block_decoder 16 NORM=0 OUTPUT=0 SHIFTED=false
-emit paper4n0_integers_shifted slm_block_decoder 16 NORM=0 OUTPUT=0 SHIFTED=true
-emit paper4n0_f16_pow2 slm_block_decoder 16 NORM=0 OUTPUT=1 POW2=true
-emit paper4n0_bf16_pow2 slm_block_decoder 16 NORM=0 OUTPUT=2 POW2=true
-emit paper4n1_f16_pow2 slm_block_decoder 16 NORM=1 OUTPUT=1 POW2=true
-emit paper4n1_bf16_pow2 slm_block_decoder 16 NORM=1 OUTPUT=2 POW2=true
-emit paper4n1_f16_general slm_block_decoder 16 NORM=1 OUTPUT=1 POW2=false
-emit slm4_stream_integers slm_stream_decoder 1 OUTPUT=0
+trellis slm-4 bf16_pow2 OUTPUT=2 POW2=true
+trellis slm-4 f32_pow2 OUTPUT=3 POW2=true
+trellis slm-4 f16_general OUTPUT=1 POW2=false
+trellis slm-4 bf16_general OUTPUT=2 POW2=false
+trellis slm-4 decoder_integers OUTPUT=0
+block paper-4n0 sums OUTPUT=0 SHIFTED=false
+block paper-4n0 integers_shifted OUTPUT=0 SHIFTED=true
+block paper-4n0 f16_pow2 OUTPUT=1 POW2=true
+block paper-4n0 bf16_pow2 OUTPUT=2 POW2=true
+block paper-4n0 f32_pow2 OUTPUT=3 POW2=true
+block paper-4 f16_pow2 OUTPUT=1 POW2=true
+block paper-4 bf16_pow2 OUTPUT=2 POW2=true
+block paper-4 f16_general OUTPUT=1 POW2=false
+# shellcheck disable=SC2046
+emit slm-4_stream_integers slm_stream_decoder 1 $("$tool" generics slm-4 stream) GROUPS=128 OUTPUT=0
 emit hadamard_128_16lanes slm_hadamard 1 H_LOG2=7 LANES=16 W=16

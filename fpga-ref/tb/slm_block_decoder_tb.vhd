@@ -77,21 +77,14 @@ begin
     rst <= '0';
     running <= true;
     while not endfile(f) loop
-      while rng.stall(IN_STALL) loop
-        wait until rising_edge(clk);
-      end loop;
+      pause(rng, IN_STALL, clk);
       readline(f, l);
       get_hex(l, code);
       s_record <= code;
       get_hex(l, sc);
       s_scale <= sc;
-      s_valid <= '1';
-      loop
-        wait until rising_edge(clk);
-        exit when s_ready = '1';
-      end loop;
+      offer(clk, s_valid, s_ready);
       words <= words + 1;
-      s_valid <= '0';
       s_record <= (others => 'X');
     end loop;
     wait;
@@ -120,14 +113,7 @@ begin
       get_hex(l, data);
       get_natural(l, n);
       get_bit(l, bad);
-      loop
-        m_ready <= '0';
-        if not rng.stall(OUT_STALL) then
-          m_ready <= '1';
-        end if;
-        wait until rising_edge(clk);
-        exit when m_valid = '1' and m_ready = '1';
-      end loop;
+      take(rng, OUT_STALL, clk, m_ready, m_valid);
       for i in 0 to n - 1 loop
         if SHIFTED or OUTPUT /= SLM_INT then
           got := m_data((i + 1) * OW - 1 downto i * OW);
@@ -141,11 +127,7 @@ begin
       assert m_seed0 = bad report "block " & integer'image(blocks) & ": m_seed0 is wrong" severity failure;
       blocks := blocks + 1;
     end loop;
-    m_ready <= '1';
-    for i in 1 to 60 loop
-      wait until rising_edge(clk);
-      assert m_valid = '0' report "more blocks than expected" severity failure;
-    end loop;
+    expect_no_more(clk, m_ready, m_valid);
     assert blocks > 0 report "empty vector file" severity failure;
     if IN_STALL = 0 and OUT_STALL = 0 then
       assert clocks <= words + 90 report "bubbles: " & integer'image(words) & " blocks took " & integer'image(clocks) & " clocks" severity failure;
@@ -154,13 +136,5 @@ begin
     finish;
   end process;
 
-  watchdog : process
-    variable before : natural;
-  begin
-    loop
-      before := words;
-      wait for 100 us;
-      assert words /= before report "the bench stands still" severity failure;
-    end loop;
-  end process;
+  watch(words);
 end architecture;

@@ -27,7 +27,7 @@ architecture bench of slm_hadamard_tb is
   signal s_data           : std_logic_vector(LANES * W - 1 downto 0);
   signal s_last, m_last   : std_logic;
   signal m_data           : std_logic_vector(LANES * OW - 1 downto 0);
-  signal seen, sent, clocks : natural := 0;
+  signal seen, sent, clocks, progress : natural := 0;
 begin
   clk <= not clk after 5 ns;
   rst <= '1', '0' after 22 ns;
@@ -48,9 +48,7 @@ begin
     rng.seed(11);
     wait until rst = '0';
     while not endfile(f) loop
-      while rng.stall(IN_STALL) loop
-        wait until rising_edge(clk);
-      end loop;
+      pause(rng, IN_STALL, clk);
       readline(f, l);
       get_hex(l, data);
       s_data <= data;
@@ -58,13 +56,8 @@ begin
       s_last <= b;
       get_hex(l, seed);
       sign_seed <= seed;
-      s_valid <= '1';
-      loop
-        wait until rising_edge(clk);
-        exit when s_ready = '1';
-      end loop;
+      offer(clk, s_valid, s_ready);
       sent <= sent + 1;
-      s_valid <= '0';
     end loop;
     wait;
   end process;
@@ -83,14 +76,7 @@ begin
       readline(f, l);
       get_hex(l, data);
       get_bit(l, last);
-      loop
-        m_ready <= '0';
-        if not rng.stall(OUT_STALL) then
-          m_ready <= '1';
-        end if;
-        wait until rising_edge(clk);
-        exit when m_valid = '1' and m_ready = '1';
-      end loop;
+      take(rng, OUT_STALL, clk, m_ready, m_valid);
       assert m_data = data report "beat " & integer'image(seen) & ": " & to_hstring(m_data) & ", expected " & to_hstring(data) severity failure;
       assert m_last = last report "beat " & integer'image(seen) & ": m_last is wrong" severity failure;
       seen <= seen + 1;
@@ -100,21 +86,10 @@ begin
     if IN_STALL = 0 and OUT_STALL = 0 then
       assert clocks <= seen + 2 ** H_LOG2 / LANES + 40 report "bubbles" severity failure;
     end if;
-    m_ready <= '1';
-    for i in 1 to 60 loop
-      wait until rising_edge(clk);
-      assert m_valid = '0' report "more beats than expected" severity failure;
-    end loop;
+    expect_no_more(clk, m_ready, m_valid);
     finish;
   end process;
 
-  watchdog : process
-    variable before : natural;
-  begin
-    loop
-      before := seen + sent;
-      wait for 100 us;
-      assert seen + sent /= before report "the bench stands still" severity failure;
-    end loop;
-  end process;
+  progress <= seen + sent;
+  watch(progress);
 end architecture;

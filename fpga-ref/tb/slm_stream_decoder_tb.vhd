@@ -79,12 +79,7 @@ begin
       t_run_length <= n;
       get_hex(l, n);
       t_runs <= n;
-      t_valid <= '1';
-      loop
-        wait until rising_edge(clk);
-        exit when t_ready = '1';
-      end loop;
-      t_valid <= '0';
+      offer(clk, t_valid, t_ready);
     end loop;
     wait;
   end process;
@@ -102,17 +97,10 @@ begin
       readline(f, l);
       read(l, kind);
       next when kind /= 's';
-      while rng.stall(IN_STALL) loop
-        wait until rising_edge(clk);
-      end loop;
+      pause(rng, IN_STALL, clk);
       get_hex(l, n);
       c_scale <= n;
-      c_valid <= '1';
-      loop
-        wait until rising_edge(clk);
-        exit when c_ready = '1';
-      end loop;
-      c_valid <= '0';
+      offer(clk, c_valid, c_ready);
     end loop;
     wait;
   end process;
@@ -130,18 +118,11 @@ begin
       readline(f, l);
       read(l, kind);
       next when kind /= 'd';
-      while rng.stall(IN_STALL) loop
-        wait until rising_edge(clk);
-      end loop;
+      pause(rng, IN_STALL, clk);
       get_hex(l, n);
       s_data <= n;
-      s_valid <= '1';
-      loop
-        wait until rising_edge(clk);
-        exit when s_ready = '1';
-      end loop;
+      offer(clk, s_valid, s_ready);
       started <= true;
-      s_valid <= '0';
     end loop;
     wait;
   end process;
@@ -170,20 +151,9 @@ begin
       get_bit(l, last);
       get_bit(l, tensor_last);
       get_bit(l, bad);
-      loop
-        m_ready <= '0';
-        if not rng.stall(OUT_STALL) then
-          m_ready <= '1';
-        end if;
-        wait until rising_edge(clk);
-        exit when m_valid = '1' and m_ready = '1';
-      end loop;
+      take(rng, OUT_STALL, clk, m_ready, m_valid);
       if bad = '0' then
-        for i in 0 to n - 1 loop
-          assert m_data((i + 1) * OW - 1 downto i * OW) = data((i + 1) * OW - 1 downto i * OW)
-            report "group " & integer'image(groups_seen) & " lane " & integer'image(i) & ": " & to_hstring(m_data((i + 1) * OW - 1 downto i * OW))
-                   & ", expected " & to_hstring(data((i + 1) * OW - 1 downto i * OW)) severity failure;
-        end loop;
+        compare(m_data, data, n, OW, groups_seen);
       end if;
       assert m_last = last and m_tensor_last = tensor_last and m_seed0 = bad and unsigned(m_count) = n
         report "group " & integer'image(groups_seen) & ": a count or flag is wrong" severity failure;
@@ -192,22 +162,10 @@ begin
     end loop;
     report "ok: " & integer'image(weights) & " weights in " & integer'image(clocks) & " clocks from the first word to the last weight";
     assert LIMIT = 0 or clocks <= LIMIT report "too many clocks" severity failure;
-    m_ready <= '1';
-    for i in 1 to 60 loop
-      wait until rising_edge(clk);
-      assert m_valid = '0' report "more weights than expected" severity failure;
-    end loop;
+    expect_no_more(clk, m_ready, m_valid);
     assert weights > 0 report "empty vector file" severity failure;
     finish;
   end process;
 
-  watchdog : process
-    variable before : natural;
-  begin
-    loop
-      before := groups_seen;
-      wait for 100 us;
-      assert groups_seen /= before report "the bench stands still" severity failure;
-    end loop;
-  end process;
+  watch(groups_seen);
 end architecture;
