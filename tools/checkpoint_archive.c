@@ -366,9 +366,11 @@ static bool take_source(checkpoint *cp, const first_pass *first, const char *roo
         *f = c->fault;
         return false;
     }
-    char *member = c->path;
+    char *member = c->path, *empty = strdup("");
     checkpoint_scan *scans = c->scans;
-    c->path = strdup(""); /* no longer a candidate for anything */
+    if (empty == NULL)
+        return fault_system(f, ENOMEM, "cannot read the archive");
+    c->path = empty; /* no longer a candidate for anything */
     c->scans = NULL;
     return checkpoint_add_source(cp, strdup(name), member, &c->st, scans, NULL, f);
 }
