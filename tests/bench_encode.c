@@ -1,8 +1,9 @@
 /* Benchmark of encoding: weights a second by profile and search, one thread and two, and the error on N(0, 1) and on real weights.
  *
- *   bench_encode [--quality] [--candidates=N] [profile ...]
+ *   bench_encode [--quality] [--candidates=N] [--row-scales] [profile ...]
  *
- * --quality: a million weights of N(0, 1), all errors beside what they must reach; --candidates: scales tried in full.
+ * --quality: a million weights of N(0, 1), all errors beside what they must reach; --candidates: scales tried in full; --row-scales: rows
+ * and a scale each for block coding too.
  */
 #include <time.h>
 
@@ -10,6 +11,7 @@
 #include "weights_fixture.h"
 
 static unsigned candidates = 1;
+static bool row_scales;
 
 static double now(void) {
     struct timespec t;
@@ -26,15 +28,17 @@ typedef struct result {
     char kernel[16];
 } result;
 
-/* Rows of `row` weights (a divisor of every count used here) with a scale each for trellis coding, one run for block coding. */
+static bool by_rows(const slm_profile *profile) { return row_scales || profile->coding == SLM_CODING_TRELLIS; }
+
+/* Rows of `row` weights (a divisor of every count used here) with a scale each, or one run for block coding. */
 static bool encode(const slm_profile *profile, slm_search search, unsigned threads, unsigned row, const float *weights, uint64_t count,
                    result *r) {
-    const bool trellis = profile->coding == SLM_CODING_TRELLIS;
-    slm_coding coding = {*profile, 0, 0, trellis ? row : count};
+    const bool split = by_rows(profile);
+    slm_coding coding = {*profile, 0, 0, split ? row : count};
     coding.rotation = (uint8_t)slm_recommended_rotation(profile, coding.run_length);
     coding.sign_seed = coding.rotation != 0 ? SLM_DEFAULT_SIGN_SEED : 0;
     const slm_encoder_options options = {
-        .struct_size = sizeof options, .search = search, .scale_per_run = trellis, .threads = threads, .scale_candidates = candidates};
+        .struct_size = sizeof options, .search = search, .scale_per_run = split, .threads = threads, .scale_candidates = candidates};
     slm_encoder *encoder;
     slm_encode_report report = {0, 0, 0, 0, 0};
     const uint64_t runs = count / coding.run_length;
@@ -92,14 +96,14 @@ static const unsigned rows[] = {512, 4096};
 
 static bool print_quality(size_t i, const float *weights, size_t count) {
     const slm_profile *profile = slm_profile_by_name(cases[i].profile);
-    const bool trellis = profile->coding == SLM_CODING_TRELLIS;
-    for (size_t j = trellis ? 0 : 1; j < sizeof rows / sizeof rows[0]; j++) {
+    const bool many = by_rows(profile);
+    for (size_t j = many ? 0 : 1; j < sizeof rows / sizeof rows[0]; j++) {
         result r;
         char row[16] = "tensor";
         if (!encode(profile, cases[i].search, 2, rows[j], weights, count, &r)) {
             return false;
         }
-        if (trellis) {
+        if (many) {
             (void)snprintf(row, sizeof row, "%u", rows[j]);
         }
         const bool good = r.error >= cases[i].least && r.error <= cases[i].most;
@@ -113,6 +117,7 @@ int main(int argc, char **argv) {
     bool quality = false;
     for (int i = 1; i < argc; i++) {
         quality = quality || strcmp(argv[i], "--quality") == 0;
+        row_scales = row_scales || strcmp(argv[i], "--row-scales") == 0;
         if (strncmp(argv[i], "--candidates=", 13) == 0) {
             candidates = (unsigned)strtoul(argv[i] + 13, NULL, 10);
         }
