@@ -302,6 +302,19 @@ static void test_hostile_archives(void **state) {
     must_fail("m.tar", FAULT_INPUT, "runcated");
 }
 
+/* The file behind a header whose checksum is wrong was left out without a word. */
+static void test_damaged_tar_header_passed_over(void **state) {
+    (void)state;
+    static const member members[] = {{"model.safetensors", NULL, AE_IFREG, NULL}, {"config.json", "{}", AE_IFREG, NULL}};
+    write_archive("m.tar", members, 2);
+    FILE *file = fopen("m.tar", "r+b");
+    assert_non_null(file);
+    assert_int_equal(fseek(file, 1024 + 3, SEEK_SET), 0); /* in the second header: the first member takes two blocks */
+    assert_int_equal(fputc('F', file), 'F');
+    assert_int_equal(fclose(file), 0);
+    must_fail("m.tar", FAULT_INPUT, "the archive is damaged");
+}
+
 /* ---- Side files ---- */
 
 static bool give_content(void *context, const side_file *file, uint64_t offset, void *buffer, size_t size, fault *f) {
@@ -483,6 +496,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_nonfinite, enter, leave),
         cmocka_unit_test_setup_teardown(test_archive, enter, leave),
         cmocka_unit_test_setup_teardown(test_hostile_archives, enter, leave),
+        cmocka_unit_test_setup_teardown(test_damaged_tar_header_passed_over, enter, leave),
         cmocka_unit_test_setup_teardown(test_side_files, enter, leave),
         cmocka_unit_test_setup_teardown(test_hostile_side_files, enter, leave),
         cmocka_unit_test(test_member_paths),

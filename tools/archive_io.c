@@ -47,9 +47,8 @@ bool archive_fill(struct archive *a, void *buffer, size_t size, size_t *got, con
     *got = 0;
     while (*got < size) {
         la_ssize_t n = archive_read_data(a, target + *got, size - *got);
-        if (n == ARCHIVE_RETRY)
-            continue;
-        if (n < 0) { /* a warning here is a content whose checksum is wrong */
+        /* A warning here is a content whose checksum is wrong; "retry" is a sparse file whose pieces run backwards, and stays so. */
+        if (n < 0) {
             archive_fault(f, a, name);
             return false;
         }

@@ -115,9 +115,8 @@ static bool pass_member(archive_pass *pass, fault *f) {
         int status = archive_read_next_header2(pass->a, entry);
         if (status == ARCHIVE_EOF)
             return true;
-        if (status == ARCHIVE_RETRY)
-            continue;
-        if (status < ARCHIVE_WARN)
+        /* "Retry" is a damaged tar header: going on would leave out the file behind it. */
+        if (status < ARCHIVE_WARN || status == ARCHIVE_RETRY)
             return archive_fault(f, pass->a, "the archive is damaged");
         const char *raw = archive_entry_pathname_utf8(entry), *reason = NULL;
         if (raw == NULL)

@@ -144,6 +144,7 @@ struct side_reader {
     void *context;
     uint64_t size, at;              /* of the packed archive */
     uint64_t files, folders, bytes; /* seen so far */
+    uint64_t left;                  /* of the current file's content, as its size was stated */
     fault *fault;                   /* of the call in progress: where the source's own fault goes */
     bool source_failed;
     char *name;
@@ -249,7 +250,7 @@ bool side_next(side_reader *reader, const char **name, uint64_t *size, fault *f)
     } while (ok && !take);
     if (ok && take) {
         *name = reader->name;
-        *size = (uint64_t)archive_entry_size(reader->entry);
+        *size = reader->left = (uint64_t)archive_entry_size(reader->entry);
     }
     archive_leave(scope);
     return ok;
@@ -258,11 +259,16 @@ bool side_next(side_reader *reader, const char **name, uint64_t *size, fault *f)
 bool side_read(side_reader *reader, void *buffer, size_t size, size_t *got, fault *f) {
     reader->fault = f;
     fault cause;
-    if (archive_fill(reader->a, buffer, size, got, reader->name, &cause))
-        return true;
-    if (!reader->source_failed)
-        *f = cause;
-    return false;
+    if (!archive_fill(reader->a, buffer, size, got, reader->name, &cause)) {
+        if (!reader->source_failed)
+            *f = cause;
+        return false;
+    }
+    /* A sparse file's map may promise terabytes, whatever the stated size that the limits were held against. */
+    if (*got > reader->left || (*got < size && *got != reader->left))
+        return fault_set(f, FAULT_INPUT, "side files: '%s' is refused: its content has not the stated size", reader->name);
+    reader->left -= *got;
+    return true;
 }
 
 /* What keeps a file from being written is not the archive's fault. */
