@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "archive_io.h"
 #include "member_path.h"
@@ -287,6 +288,9 @@ bool side_extract(side_reader *reader, fault *f) {
                                                              ARCHIVE_EXTRACT_SECURE_NOABSOLUTEPATHS | ARCHIVE_EXTRACT_NO_OVERWRITE);
     }
     bool ok = reader->disk != NULL || fault_system(f, ENOMEM, "cannot extract the side files");
+    struct stat about;
+    if (ok && lstat(reader->name, &about) == 0 && S_ISDIR(about.st_mode)) /* libarchive would let it be, and say nothing */
+        ok = fault_set(f, FAULT_INPUT, "side files: '%s' is refused: a folder has that name", reader->name);
     if (ok) {
         archive_entry_update_pathname_utf8(reader->entry, reader->name);
         archive_entry_set_perm(reader->entry, 0644);

@@ -1,0 +1,155 @@
+#!/bin/sh
+# A campaign of AFL++ over all cores; needs no compiler, so that it can be carried to another machine. run.sh builds what it takes.
+#
+#     campaign.sh SECONDS [TARGET...]
+#
+# SLM_FUZZ_BUILDS: a folder with plain/, and perhaps asan/ and cmplog/, of programs fuzz_TARGET. SLM_FUZZ_SEEDS: a folder of inputs for
+# each target. SLM_FUZZ_OUT: where the campaign goes. SLM_FUZZ_JOBS: processes in all; the number of cores where it is not set.
+# Each target is fuzzed by a main process, then by one with AddressSanitizer and UndefinedBehaviorSanitizer, one that solves comparisons
+# (CmpLog), and others with other power schedules, as many as there are cores for. Where there is one core a target, the sanitized
+# program is the main process. Ends with a table.
+set -eu
+
+here=$(cd "$(dirname "$0")" && pwd)
+seconds=$1
+shift
+builds=$SLM_FUZZ_BUILDS
+seeds=$SLM_FUZZ_SEEDS
+out=$SLM_FUZZ_OUT
+dictionaries=${SLM_FUZZ_DICT-$here/dict}
+jobs=${SLM_FUZZ_JOBS-$(nproc)}
+afl_fuzz=${AFL_FUZZ-afl-fuzz} # may be several words
+
+targets="$*"
+if [ -z "$targets" ]; then
+    for program in "$builds"/plain/fuzz_*; do
+        targets="$targets ${program##*/fuzz_}"
+    done
+fi
+count=0
+for target in $targets; do
+    count=$((count + 1))
+done
+
+# The cores' frequency, crash reporters and free cores matter less than that it runs everywhere.
+export AFL_SKIP_CPUFREQ=1 AFL_I_DONT_CARE_ABOUT_MISSING_CRASHES=1 AFL_NO_AFFINITY=1 AFL_NO_UI=1 AFL_FAST_CAL=1 AFL_CMPLOG_ONLY_NEW=1
+export UBSAN_OPTIONS=halt_on_error=1:abort_on_error=1:symbolize=0
+
+dictionary() {
+    case $1 in
+        open | decode | kernels | profile) echo slm ;;
+        safetensors | shard_index | manifest) echo json ;;
+        archive | side_files) echo archive ;;
+        glob) echo glob ;;
+    esac
+}
+
+longest() { # bytes of an input
+    case $1 in
+        glob | profile) echo 1024 ;;
+        encode) echo 4096 ;;
+        *) echo 65536 ;;
+    esac
+}
+
+start() { # target, name of the process, kind of build, then options
+    target=$1
+    name=$2
+    build=$3
+    shift 3
+    words=$(dictionary "$target")
+    if [ -n "$words" ]; then
+        set -- "$@" -x "$dictionaries/$words.dict"
+    fi
+    (
+        # So that afl-fuzz finds its own kind of programs beside an interpreter of their own, too.
+        cd "$out"
+        # shellcheck disable=SC2086
+        exec $afl_fuzz -i "$seeds/$target" -o "$out/$target" -t 3000 -m none -V "$seconds" -G "$(longest "$target")" "$@" \
+            -- "$builds/$build/fuzz_$target"
+    ) >"$out/$target.$name.log" 2>&1 &
+}
+
+mkdir -p "$out"
+each=$((jobs / count))
+if [ "$each" -lt 1 ]; then
+    each=1
+fi
+extra=$((jobs - each * count))
+if [ "$extra" -lt 0 ]; then
+    extra=0
+fi
+for target in $targets; do
+    mkdir -p "$out/$target"
+    processes=$each
+    if [ "$extra" -gt 0 ]; then
+        processes=$((processes + 1))
+        extra=$((extra - 1))
+    fi
+    if [ "$processes" -eq 1 ] && [ -d "$builds/asan" ]; then
+        start "$target" main asan -M main
+        continue
+    fi
+    start "$target" main plain -M main
+    i=1
+    if [ "$i" -lt "$processes" ] && [ -d "$builds/asan" ]; then
+        start "$target" asan asan -S asan
+        i=$((i + 1))
+    fi
+    if [ "$i" -lt "$processes" ] && [ -d "$builds/cmplog" ]; then
+        start "$target" cmplog plain -S cmplog -c "$builds/cmplog/fuzz_$target"
+        i=$((i + 1))
+    fi
+    while [ "$i" -lt "$processes" ]; do
+        case $((i % 3)) in
+            0) start "$target" "more$i" plain -S "more$i" -p explore ;;
+            1) start "$target" "more$i" plain -S "more$i" -p rare ;;
+            2) start "$target" "more$i" plain -S "more$i" -p exploit -D ;;
+        esac
+        i=$((i + 1))
+    done
+done
+
+# Processor time by target, from /proc: of the fuzzers, the programs they run, and all children that these have seen end.
+ticks() {
+    for process in /proc/[0-9]*; do
+        words=$({ tr '\0' '\n' <"$process/cmdline"; } 2>/dev/null) || continue
+        target=$(printf '%s\n' "$words" | sed -n -e "s|^$out/||p" -e "1s|^$builds/[a-z]*/fuzz_||p" | head -n 1)
+        [ -n "$target" ] || continue
+        # Behind the name in parentheses, user and system time are the 12th and 13th, those of children the next two.
+        sed 's/.*) //' "$process/stat" 2>/dev/null | awk -v t="$target" '{ print t, $12 + $13 + $14 + $15 }'
+    done
+}
+if [ "$seconds" -gt 10 ]; then
+    sleep $((seconds - 5))
+    ticks >"$out/ticks" || true
+fi
+wait || true
+
+field() { # file, name
+    sed -n "s/^$2 *: //p" "$1"
+}
+
+hertz=$(getconf CLK_TCK 2>/dev/null || echo 100)
+printf '%-12s %9s %9s %14s %10s %16s %8s %8s %6s\n' target processes 'CPU s' executions 'a second' edges corpus crashes hangs
+for target in $targets; do
+    processes=0
+    executions=0
+    crashes=0
+    hangs=0
+    for stats in "$out/$target"/*/fuzzer_stats; do
+        [ -e "$stats" ] || continue
+        processes=$((processes + 1))
+        executions=$((executions + $(field "$stats" execs_done)))
+        crashes=$((crashes + $(field "$stats" saved_crashes)))
+        hangs=$((hangs + $(field "$stats" saved_hangs)))
+    done
+    if [ "$processes" -eq 0 ]; then
+        echo "$target: did not start: $out/$target.main.log"
+        continue
+    fi
+    main=$out/$target/main/fuzzer_stats
+    cpu=$(awk -v t="$target" -v hz="$hertz" '$1 == t { s += $2 } END { printf "%d", s / hz }' "$out/ticks" 2>/dev/null || echo '?')
+    printf '%-12s %9s %9s %14s %10s %16s %8s %8s %6s\n' "$target" "$processes" "$cpu" "$executions" "$((executions / seconds))" \
+        "$(field "$main" edges_found)/$(field "$main" total_edges)" "$(field "$main" corpus_count)" "$crashes" "$hangs"
+done
