@@ -2,6 +2,7 @@
  * least-squares residual alone is above the best error so far.
  *
  *   check_block_search                 a slice: five profiles, ten kinds of weights, every kernel of this machine
+ *   check_block_search --short N       of that slice profile N alone
  *   check_block_search --million [N]   a million weights for profile N (1..5; without: all), the first two being paper-4 and paper-3
  */
 #include <stdbool.h>
