@@ -87,8 +87,37 @@ begin
       return (a - ORIGIN) mod P = 0 or (a - ORIGIN) mod P = M mod P;
     end function;
 
+    -- Whether a step begins at position a: from a border on every second position, up to the next border.
+    function is_first(a : natural) return boolean is
+      variable r : boolean := true;
+    begin
+      for i in ORIGIN to a loop
+        r := is_border(i) or not r;
+      end loop;
+      return r;
+    end function;
+
+    -- digit * -k, of -k and -3k.
+    function multiple(k1 : std_logic_vector(KW - 1 downto 0); k3 : std_logic_vector(AW - 1 downto 0); digit : std_logic_vector(1 downto 0))
+      return unsigned is
+      variable r : unsigned(AW - 1 downto 0);
+    begin
+      if digit = "01" then
+        r := extend(k1, AW);
+      elsif digit = "10" then
+        r := shift_left(extend(k1, AW), 1);
+      elsif digit = "11" then
+        r := unsigned(k3);
+      else
+        r := (others => '0');
+      end if;
+      return r;
+    end function;
+
     type low_array is array (0 to NT - 1) of std_logic_vector(LW - 1 downto 0);
     type high_array is array (0 to NT - 1) of std_logic_vector(XW - 1 downto 0);
+    type d_array is array (0 to C - 1) of std_logic_vector(DW - 1 downto 0);
+    type x_array is array (0 to C - 1) of std_logic_vector(XW - 1 downto 0);
     -- All that goes from stage to stage of the multiplication.
     type stage is record
       stream : std_logic_vector(COUNT - 1 downto 0);
@@ -100,8 +129,8 @@ begin
       below  : std_logic_vector(XW - 1 downto 0); -- and one less
       carry  : std_logic_vector(KW - 1 downto 0);
       bits   : std_logic_vector(COUNT - 1 downto 0); -- the product's, as far as it has come
-      d      : std_logic_vector(C * DW - 1 downto 0);
-      x      : std_logic_vector(C * XW - 1 downto 0);
+      d      : d_array;
+      x      : x_array;
     end record;
     type stages_array is array (0 to STAGES) of stage;
     signal s : stages_array;
@@ -119,8 +148,8 @@ begin
           s(0).stream <= stream_0;
           s(0).carry  <= (others => '0');
           s(0).bits   <= (others => '0');
-          s(0).d      <= (others => '0');
-          s(0).x      <= (others => '0');
+          s(0).d      <= (others => (others => '0'));
+          s(0).x      <= (others => (others => '0'));
           horner  := (others => '0');
           mean    := (others => '0');
           low(0)  := (others => '0');
@@ -160,68 +189,68 @@ begin
       end if;
     end process;
 
-    -- Stages 2 ..: the multiplication, GRIP bits a stage, and each weight's d and x on the way.
+    -- Stages 2 ..: the multiplication, GRIP bits a stage, and each weight's d and x on the way. Each bit and element has one assignment of
+    -- its own: of a variable or record assigned whole and then partly, ghdl 2.0 exported a stage without one weight's d.
     multiply : for n in 1 to STAGES generate
+      constant FROM : natural := ORIGIN + (n - 1) * GRIP;
+      constant UPTO : natural := slm_min(FROM + GRIP, FINISH);
+      type carry_array is array (FROM to UPTO) of std_logic_vector(KW - 1 downto 0);
+      signal carry : carry_array; -- before the step that begins there
+      signal bits  : std_logic_vector(COUNT - 1 downto 0);
+      signal d     : d_array;
+      signal x     : x_array;
+    begin
+      carry(FROM) <= s(n - 1).carry;
+
+      position : for a in 0 to COUNT - 1 generate
+        elsewhere : if a < FROM or a >= UPTO generate
+          bits(a) <= s(n - 1).bits(a);
+        end generate;
+        here : if a >= FROM and a < UPTO generate
+          one_bit : if is_first(a) and is_border(a + 1) generate
+            signal sum : unsigned(AW - 1 downto 0);
+          begin
+            sum          <= extend(carry(a), AW) - multiple(s(n - 1).k, s(n - 1).k3, '0' & s(n - 1).stream(a));
+            bits(a)      <= sum(0);
+            carry(a + 1) <= std_logic_vector(sum(KW downto 1));
+          end generate;
+          two_bits : if is_first(a) and not is_border(a + 1) generate
+            signal sum : unsigned(AW - 1 downto 0);
+          begin
+            sum          <= extend(carry(a), AW) - multiple(s(n - 1).k, s(n - 1).k3, s(n - 1).stream(a + 1 downto a));
+            bits(a)      <= sum(0);
+            bits(a + 1)  <= sum(1);
+            carry(a + 1) <= (others => '0'); -- not looked at
+            carry(a + 2) <= std_logic_vector(sum(KW + 1 downto 2));
+          end generate;
+        end generate;
+      end generate;
+
+      -- The carry at the end of the stage belongs to the weight that ends there; for the one that begins there it is the next stage's.
+      weight : for i in 0 to C - 1 generate
+        constant HEAD : natural := ORIGIN + i * P;
+        constant TAIL : natural := HEAD + M;
+      begin
+        begins : if HEAD >= FROM and HEAD < FROM + GRIP generate
+          d(i) <= std_logic_vector(extend(carry(HEAD), DW)
+            - extend(s(n - 1).low(to_integer(unsigned(s(n - 1).stream(HEAD - 1 downto HEAD - P + 1)))), DW));
+        end generate;
+        begins_elsewhere : if HEAD < FROM or HEAD >= FROM + GRIP generate
+          d(i) <= s(n - 1).d(i);
+        end generate;
+        ends : if TAIL > FROM and TAIL <= UPTO generate
+          x(i) <= std_logic_vector(extend(carry(TAIL), XW)
+            - unsigned(s(n - 1).high(to_integer(unsigned(s(n - 1).stream(TAIL + P - 2 downto TAIL))))));
+        end generate;
+        ends_elsewhere : if TAIL <= FROM or TAIL > UPTO generate
+          x(i) <= s(n - 1).x(i);
+        end generate;
+      end generate;
+
       process (clk)
-        variable carry  : std_logic_vector(KW - 1 downto 0);
-        variable sum    : unsigned(AW - 1 downto 0);
-        variable term   : unsigned(AW - 1 downto 0);
-        variable at     : natural;
-        variable second : boolean; -- a is the second bit of a step
-        variable weight : natural;
-        -- Whole fields are assigned, once: of a record assigned and then partly overridden, ghdl 2.0 exported a stage without one carry.
-        variable bits   : std_logic_vector(COUNT - 1 downto 0);
-        variable d      : std_logic_vector(C * DW - 1 downto 0);
-        variable x      : std_logic_vector(C * XW - 1 downto 0);
       begin
         if rising_edge(clk) then
           if ce(n + 1) = '1' then
-            bits   := s(n - 1).bits;
-            d      := s(n - 1).d;
-            x      := s(n - 1).x;
-            carry  := s(n - 1).carry;
-            second := false;
-              for a in ORIGIN + (n - 1) * GRIP to slm_min(ORIGIN + n * GRIP, FINISH) loop
-              -- a border: the carry here goes into what begins (but at the end of the stage: that is the next one's) or ends
-              if not second then
-                if (a - ORIGIN) mod P = 0 and (a - ORIGIN) / P < C and a < ORIGIN + n * GRIP then
-                  weight := (a - ORIGIN) / P;
-                  d((weight + 1) * DW - 1 downto weight * DW) := std_logic_vector(extend(carry, DW)
-                    - extend(s(n - 1).low(to_integer(unsigned(s(n - 1).stream(a - 1 downto a - P + 1)))), DW));
-                end if;
-                if a >= ORIGIN + M and (a - ORIGIN - M) mod P = 0 and a > ORIGIN + (n - 1) * GRIP then
-                  weight := (a - ORIGIN - M) / P;
-                  x((weight + 1) * XW - 1 downto weight * XW) := std_logic_vector(extend(carry, XW)
-                    - unsigned(s(n - 1).high(to_integer(unsigned(s(n - 1).stream(a + P - 2 downto a))))));
-                end if;
-              end if;
-              exit when a = slm_min(ORIGIN + n * GRIP, FINISH);
-              if second then
-                second := false;
-              elsif is_border(a + 1) then
-                term := (others => '0');
-                if s(n - 1).stream(a) = '1' then
-                  term := extend(s(n - 1).k, AW);
-                end if;
-                sum := extend(carry, AW) - term;
-                bits(a) := sum(0);
-                carry := std_logic_vector(sum(KW downto 1));
-              else
-                term := (others => '0');
-                if s(n - 1).stream(a + 1 downto a) = "01" then
-                  term := extend(s(n - 1).k, AW);
-                elsif s(n - 1).stream(a + 1 downto a) = "10" then
-                  term := shift_left(extend(s(n - 1).k, AW), 1);
-                elsif s(n - 1).stream(a + 1 downto a) = "11" then
-                  term := unsigned(s(n - 1).k3);
-                end if;
-                sum := extend(carry, AW) - term;
-                bits(a)     := sum(0);
-                bits(a + 1) := sum(1);
-                carry := std_logic_vector(sum(KW + 1 downto 2));
-                second := true;
-              end if;
-            end loop;
             s(n).stream <= s(n - 1).stream;
             s(n).k      <= s(n - 1).k;
             s(n).k3     <= s(n - 1).k3;
@@ -229,7 +258,7 @@ begin
             s(n).high   <= s(n - 1).high;
             s(n).mean   <= s(n - 1).mean;
             s(n).below  <= s(n - 1).below;
-            s(n).carry  <= carry;
+            s(n).carry  <= carry(UPTO);
             s(n).bits   <= bits;
             s(n).d      <= d;
             s(n).x      <= x;
@@ -247,12 +276,12 @@ begin
       begin
         if rising_edge(clk) then
           if ce(STAGES + 2) = '1' then
-            d   := s(STAGES).d((i + 1) * DW - 1 downto i * DW);
+            d   := s(STAGES).d(i);
             top := s(STAGES).mean;
             if d(DW - 1) = '1' then
               top := s(STAGES).below; -- d's sign
             end if;
-            left := unsigned(s(STAGES).x((i + 1) * XW - 1 downto i * XW)) & unsigned(s(STAGES).bits(ORIGIN + i * P + M - 1 downto ORIGIN + i * P));
+            left := unsigned(s(STAGES).x(i)) & unsigned(s(STAGES).bits(ORIGIN + i * P + M - 1 downto ORIGIN + i * P));
             sums((i + 1) * SW - 1 downto i * SW) <= std_logic_vector(left - (unsigned(top) & extend(d, M)));
           end if;
         end if;
