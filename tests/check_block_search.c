@@ -3,7 +3,8 @@
  *
  *   check_block_search                 a slice: five profiles, ten kinds of weights, every kernel of this machine
  *   check_block_search --short N       of that slice profile N alone
- *   check_block_search --million [N]   a million weights for profile N (1..5; without: all), the first two being paper-4 and paper-3
+ *   check_block_search --million [N [D]]   a million weights for profile N (1..5; 0 or none: all), the first two being paper-4 and
+ *                                      paper-3; a D-th of them
  */
 #include <stdbool.h>
 
@@ -232,6 +233,9 @@ static bool draw(const slm_profile *p, unsigned kind, uint64_t *state, double *t
     if (there && kind == WEIGHTS_KINDS) {
         const size_t read = real_weights(values, weights);
         there = read > 0;
+        if (!there) {
+            printf("no real weights: SLM_TEST_DATA has to name the folder tests/data\n");
+        }
         for (size_t i = read; there && i < weights; i++) {
             values[i] = values[i - read];
         }
@@ -286,7 +290,7 @@ static const struct {
 } shares[KINDS] = {{"gaussian", 400000}, {"laplace", 100000}, {"student", 150000}, {"zero", 2000},    {"constant", 4000},
                    {"tiny", 10000},      {"huge", 34000},     {"sparse", 50000},   {"uneven", 50000}, {"real", 200000}};
 
-static bool check_profile(const slm_profile *p, bool million) {
+static bool check_profile(const slm_profile *p, bool million, unsigned divisor) {
     plain_search plain = {0};
     bool good = plain_create(&plain, p);
     size_t total = 0;
@@ -303,7 +307,7 @@ static bool check_profile(const slm_profile *p, bool million) {
             good = block_scratch_create(&searches[k].scratch, searches[k].search, NULL) == SLM_OK;
         }
         for (unsigned kind = 0; kind < KINDS && good; kind++) {
-            size_t left = million ? shares[kind].weights / p->C + 1 : kind == WEIGHTS_ZERO ? 2 : 24;
+            size_t left = million ? shares[kind].weights / divisor / p->C + 1 : kind == WEIGHTS_ZERO ? 2 : 24;
             while (left > 0 && good) {
                 const size_t count = left < BATCH ? left : BATCH;
                 double *targets = malloc(count * p->C * sizeof *targets);
@@ -340,6 +344,8 @@ int main(int argc, char **argv) {
     };
     const bool million = argc > 1 && strcmp(argv[1], "--million") == 0;
     const int chosen = argc > 2 ? atoi(argv[2]) : 0;
+    const int divisor_given = argc > 3 ? atoi(argv[3]) : 1;
+    const unsigned divisor = divisor_given > 0 ? (unsigned)divisor_given : 1;
     bool good = true;
     for (int i = 0; i < (int)(sizeof profiles / sizeof profiles[0]); i++) {
         slm_profile p = profiles[i];
@@ -351,7 +357,7 @@ int main(int argc, char **argv) {
             p.K = 12; /* the lists of 65,535 seeds take the plain kernel too long */
         }
         p.taps = slm_lfsr_table6(p.K);
-        good = slm_profile_check(&p, NULL) == SLM_OK && check_profile(&p, million) && good;
+        good = slm_profile_check(&p, NULL) == SLM_OK && check_profile(&p, million, divisor) && good;
     }
     return good ? 0 : 1;
 }

@@ -16,6 +16,7 @@ typedef struct bench_options {
 } bench_options;
 
 int bench_decode(const bench_options *options);
+int bench_encode(const bench_options *options);
 
 /* Whether the options ask for this profile. */
 bool bench_wants(const bench_options *options, const slm_profile *profile);

@@ -37,5 +37,19 @@ class Decode(harness.Case):
         self.slm("bench", "decode", "a", "b", code=USAGE, stderr='"b" is an operand too many')
 
 
+class Encode(harness.Case):
+    def test_report(self):
+        report = self.json("bench", "encode", "--quick", "-p", "paper-4")
+        self.assertEqual((report["command"], report["part"]), ("bench", "encode"))
+        self.assertEqual({s["search"] for s in report["searches"]}, {"exact", "paper"})
+        for s in report["searches"]:
+            self.assertEqual(s["profile"], "paper-4")
+            self.assertGreater(s["weights_per_second"], 0)
+            self.assertAlmostEqual(s["core_hours_of_8e9_weights"] * s["weights_per_second"] * 3600, 8e9, delta=8e5)
+            self.assertGreater(s["examined_per_block"], 1)
+            self.assertTrue(0.11 < s["error"] < 0.13)
+        self.slm("bench", "encode", "--quick", "-p", "paper-4", stdout=r"(?m)\Aprofile .*\n(paper-4 .*\n)+\Z", stderr="")
+
+
 if __name__ == "__main__":
     harness.main()

@@ -37,7 +37,7 @@ typedef struct slm_encoder_options {
 
 typedef struct slm_encoder slm_encoder;
 
-/* Builds the search's tables for one coding (paper-4: 65,535 bases, about 6 MB and 0.1 s; once 6,000 blocks are asked for, also lists of
+/* Builds the search's tables for one coding (paper-4: 65,535 bases, about 6 MB and 0.1 s; once 40,000 blocks are asked for, also lists of
  * seeds by direction, about 220 MB and 2 s in all), used for any number of tensors; tensors
  * of one profile and search but another run length share them through slm_encoder_retarget. SLM_E_PROFILE; SLM_E_MEMORY; SLM_E_ARGUMENT:
  * the paper's search for trellis coding, or a profile beyond what the search covers (trellis: K <= 16; block: K <= 24). */

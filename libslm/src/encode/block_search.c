@@ -27,7 +27,7 @@
 #define PIECES 16            /* of a tensor, for the threads */
 
 /* Blocks from which a level's lists are worth making. */
-static const uint64_t worth[CELL_LEVELS] = {1000, 6000};
+static const uint64_t worth[CELL_LEVELS] = {4000, 40000};
 #define CELLS_SEED_BITS 12 /* with fewer seeds the dense scan is fast enough */
 #define CELLS_ROWS 4
 
