@@ -151,24 +151,24 @@ static void make_directions(block_cells *cells, const codebook_work *work, doubl
     const unsigned rows = cells->tables->shape.rows;
     cell_level *coarse = &cells->levels[0];
     cell_level *fine = &cells->levels[1];
-    const size_t samples = (size_t)COARSE_CELLS * cells->parts * SAMPLES_A_CELL;
-    const size_t few = (size_t)COARSE_CELLS * SAMPLES_A_CELL * 4;
+    const size_t samples = (size_t)cells->coarse * cells->parts * SAMPLES_A_CELL;
+    const size_t few = (size_t)cells->coarse * SAMPLES_A_CELL * 4;
     size_t starts[COARSE_CELLS + 1] = {0};
-    memset(fine->directions, 0, sizeof(float) * rows * COARSE_CELLS * cells->parts);
-    refine(cells->filter, coarse->directions, COARSE_CELLS, rows, work->x, few, work->cell);
+    memset(fine->directions, 0, sizeof(float) * rows * cells->coarse * cells->parts);
+    refine(cells->filter, coarse->directions, cells->coarse, rows, work->x, few, work->cell);
     for (size_t s = 0; s < samples; s++) {
-        work->cell[s] = nearest_of(cells->filter, coarse->directions, COARSE_CELLS, rows, work->x + s * rows);
+        work->cell[s] = nearest_of(cells->filter, coarse->directions, cells->coarse, rows, work->x + s * rows);
         starts[work->cell[s] + 1]++;
     }
-    for (unsigned i = 0; i < COARSE_CELLS; i++) {
+    for (unsigned i = 0; i < cells->coarse; i++) {
         starts[i + 1] += starts[i];
     }
     size_t next[COARSE_CELLS];
-    memcpy(next, starts, sizeof next);
+    memcpy(next, starts, cells->coarse * sizeof *next);
     for (size_t s = 0; s < samples; s++) {
         memcpy(work->sorted + next[work->cell[s]]++ * rows, work->x + s * rows, sizeof(float) * rows);
     }
-    for (unsigned i = 0; i < COARSE_CELLS; i++) {
+    for (unsigned i = 0; i < cells->coarse; i++) {
         float *directions = fine->directions + (size_t)i * cells->parts * rows;
         const size_t count = starts[i + 1] - starts[i];
         refine(cells->filter, directions, cells->parts, rows, work->sorted + starts[i] * rows, count, work->part + starts[i]);
@@ -235,17 +235,24 @@ slm_status block_cells_create(block_cells *cells, const seed_tables *tables, con
         for (size_t s = 0; s < samples; s++) {
             draw_direction(&state, rows, work.x + s * rows);
         }
+        double bytes;
+        cells->coarse = COARSE_CELLS;
         cells->parts = PARTS_MAX;
         for (;;) {
             make_directions(cells, &work, error);
-            const double listed = share_within(cells, levels[0].directions, levels[1].cut, found) * seeds * (double)entry_bytes(cells);
-            if (listed * COARSE_CELLS * cells->parts <= LIST_BYTES_MAX || cells->parts == DIRECTION_GROUP) {
+            bytes = share_within(cells, levels[0].directions, levels[1].cut, found) * seeds * (double)entry_bytes(cells) * cells->coarse *
+                    cells->parts;
+            if (bytes <= LIST_BYTES_MAX || (cells->parts == DIRECTION_GROUP && cells->coarse == DIRECTION_GROUP)) {
                 break;
             }
-            cells->parts -= DIRECTION_GROUP;
+            if (cells->parts > DIRECTION_GROUP) {
+                cells->parts -= DIRECTION_GROUP;
+            } else {
+                cells->coarse /= 2;
+            }
         }
-        levels[0].count = COARSE_CELLS;
-        levels[1].count = COARSE_CELLS * cells->parts;
+        levels[0].count = cells->coarse;
+        levels[1].count = bytes <= LIST_BYTES_MAX ? cells->coarse * cells->parts : 0;
     }
     slmi_free(allocator, work.x);
     slmi_free(allocator, work.sorted);
@@ -282,9 +289,9 @@ cell_place block_cells_place(const block_cells *cells, const float *x) {
     float products[DIRECTIONS_MAX];
     cell_place place = {{0}};
     float largest = -1;
-    cells->filter->products(cells->levels[0].directions, COARSE_CELLS / DIRECTION_GROUP, rows, x, products);
+    cells->filter->products(cells->levels[0].directions, cells->coarse / DIRECTION_GROUP, rows, x, products);
     for (unsigned probe = 0; probe < PROBES; probe++) {
-        const unsigned cell = largest_of(products, COARSE_CELLS);
+        const unsigned cell = largest_of(products, cells->coarse);
         const float *directions = cells->levels[1].directions + (size_t)cell * cells->parts * rows;
         float parts[DIRECTIONS_MAX];
         products[cell] = 0;

@@ -5,7 +5,7 @@
 #include "block_scan.h"
 #include "block_tables.h"
 
-#define CELL_LEVELS 2 /* 64 cells, and each of them in parts */
+#define CELL_LEVELS 2 /* at most 64 cells, and each of them in parts */
 
 /* For a direction c, the seeds whose subspace makes an angle with it whose squared sine is at most `cut`, nearest first. Each has an
  * integer vector G of length about FILTER_UNIT: along c's part beside the subspace, or 0. */
@@ -20,7 +20,7 @@ typedef struct cell_list {
 } cell_list;
 
 typedef struct cell_level {
-    unsigned count;
+    unsigned count;    /* 0 where the lists would take too much memory */
     float *directions; /* count / DIRECTION_GROUP x rows x DIRECTION_GROUP */
     cell_list *lists;
     double cut;
@@ -33,7 +33,8 @@ typedef struct block_cells {
     const block_scan_kernel *scan;
     const block_filter_kernel *filter;
     unsigned pairs;
-    unsigned parts;  /* of a cell of level 0 */
+    unsigned coarse; /* cells of level 0 */
+    unsigned parts;  /* of each */
     double expected; /* the squared relative error blocks are expected to end with */
     cell_level levels[CELL_LEVELS];
 } block_cells;

@@ -168,6 +168,9 @@ slm_status block_cells_make(block_cells *cells, unsigned level, unsigned threads
     if (cells->levels[level].ready) {
         return SLM_OK;
     }
+    if (cells->levels[level].count == 0) {
+        return SLM_E_MEMORY;
+    }
     if (pthread_mutex_init(&job.lock, NULL) != 0) {
         return SLM_E_MEMORY;
     }
