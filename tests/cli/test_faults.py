@@ -144,8 +144,8 @@ class Faults(harness.Case):
             good, counts = self.shimmed(args, "count")
             self.assertEqual(good.code, 0, name + good.err)
             made = self.made(output) if output is not None else None
-            if counts == (0, 0):
-                self.skipTest("the shim does not reach this program (a sanitizer linked into it comes first)")
+            if all(count == 0 for _, count in kinds(counts)):
+                self.skipTest("the shim does not see these calls of this program (a sanitizer linked into it comes first)")
             for fault, count in kinds(counts):
                 with self.subTest(name, fault=fault):
                     for n in chosen(count):
