@@ -3,12 +3,13 @@
  *
  *   check_block_search                 a slice: five profiles, ten kinds of weights, every kernel of this machine
  *   check_block_search --short N       of that slice profile N alone
- *   check_block_search --million [N [D]]   a million weights for profile N (1..5; 0 or none: all), the first two being paper-4 and
- *                                      paper-3; a D-th of them
+ *   check_block_search --million [N [D [FILE]]]   a million weights for profile N (1..5; 0 or none: all), the first two being paper-4
+ *                                      and paper-3; a D-th of them. FILE (check_record.h): parts named there are not done again
  */
 #include <stdbool.h>
 
 #include "block_reference.h"
+#include "check_record.h"
 #include "encode/block_search.h"
 #include "weights_fixture.h"
 
@@ -90,22 +91,25 @@ static void plain_free(plain_search *plain) {
     free(plain->sums);
 }
 
+#define TOGETHER 256 /* seeds, so that their sums stay in the first cache; 2^K is a multiple where K is 8 or more */
+
 /* Squared lengths of the target's parts inside all seeds' spaces. */
 static void plain_inside(const plain_search *plain, const double *x, double length) {
     const slm_profile *p = &plain->profile;
-    static float products[UINT32_C(1) << 16];
     memset(plain->sums, 0, plain->count * sizeof *plain->sums);
-    for (unsigned i = 0; i < p->P; i++) {
-        memset(products, 0, plain->count * sizeof *products);
-        for (unsigned c = 0; c < p->C; c++) {
-            const float *column = plain->bases + ((size_t)i * p->C + c) * plain->count;
-            const float coordinate = (float)(x[c] / length);
-            for (uint32_t s = 0; s < plain->count; s++) {
-                products[s] += column[s] * coordinate;
+    for (uint32_t first = 0; first < plain->count; first += TOGETHER) {
+        for (unsigned i = 0; i < p->P; i++) {
+            float products[TOGETHER] = {0};
+            for (unsigned c = 0; c < p->C; c++) {
+                const float *column = plain->bases + ((size_t)i * p->C + c) * plain->count + first;
+                const float coordinate = (float)(x[c] / length);
+                for (uint32_t s = 0; s < TOGETHER; s++) {
+                    products[s] += column[s] * coordinate;
+                }
             }
-        }
-        for (uint32_t s = 0; s < plain->count; s++) {
-            plain->sums[s] += products[s] * products[s];
+            for (uint32_t s = 0; s < TOGETHER; s++) {
+                plain->sums[first + s] += products[s] * products[s];
+            }
         }
     }
 }
@@ -129,12 +133,13 @@ static void descend(const plain_search *plain, uint32_t s, unsigned e, const dou
     const slm_profile *p = &plain->profile;
     const int low = -(1 << (p->B - 1)), high = -low - 1;
     const double *row = plain->seeds[s].triangle[level];
+    const double step = (double)(UINT32_C(1) << e);
     double rest = y[level];
     for (unsigned j = level + 1; j < p->P; j++) {
-        rest -= ldexp(row[j] * q[j], (int)e);
+        rest -= row[j] * q[j] * step;
     }
     for (int tried = low; tried <= high; tried++) {
-        const double distance = rest - ldexp(row[level] * tried, (int)e);
+        const double distance = rest - row[level] * tried * step;
         if (partial + distance * distance > best->error * (1 + 1e-9) + 1e-9 * length * length) {
             continue;
         }
@@ -178,24 +183,27 @@ static void paper(const plain_search *plain, uint32_t s, const double *x, plain_
     consider(plain, s, (unsigned)e, q, x, best);
 }
 
-static plain_best plain_run(const plain_search *plain, slm_search search, const double *x) {
-    const slm_profile *p = &plain->profile;
+/* Whether the residual alone makes a seed worse than the best so far; 1e-4 is far more than float sums can be wrong by. */
+static bool is_out(const plain_search *plain, uint32_t s, double square, const plain_best *best) {
+    return square > 0 && (1 - (double)plain->sums[s] - 1e-4) * square > best->error;
+}
+
+static plain_best plain_paper(const plain_search *plain, const double *x, double square) {
     plain_best best = {INFINITY, 0};
-    double square = 0;
-    for (unsigned c = 0; c < p->C; c++) {
-        square += x[c] * x[c];
-    }
-    const double length = sqrt(square);
-    if (length > 0) {
-        plain_inside(plain, x, length);
-    }
     for (uint32_t s = 1; s < plain->count && best.error > 0; s++) {
-        const double residual = length > 0 ? 1 - (double)plain->sums[s] : 0;
-        if ((residual - 1e-4) * square > best.error) {
-            continue;
-        }
-        if (search == SLM_SEARCH_PAPER) {
+        if (!is_out(plain, s, square, &best)) {
             paper(plain, s, x, &best);
+        }
+    }
+    return best;
+}
+
+/* `bound`: the error of some candidate. */
+static plain_best plain_exact(const plain_search *plain, const double *x, double square, double bound) {
+    const slm_profile *p = &plain->profile;
+    plain_best best = {nextafter(bound, INFINITY), 0};
+    for (uint32_t s = 1; s < plain->count && best.error > 0; s++) {
+        if (is_out(plain, s, square, &best)) {
             continue;
         }
         double y[SLM_P_MAX], inside = 0;
@@ -210,10 +218,27 @@ static plain_best plain_run(const plain_search *plain, slm_search search, const 
         best_q[SLM_P_MAX] = -1; /* what is best so far is a smaller seed's */
         const double floor = square - inside > 0 ? square - inside : 0;
         for (unsigned e = 0; e < 1U << p->E; e++) {
-            descend(plain, s, e, y, floor, p->P - 1U, q, x, length, &best, best_q);
+            descend(plain, s, e, y, floor, p->P - 1U, q, x, sqrt(square), &best, best_q);
         }
     }
     return best;
+}
+
+enum { EXACT, PAPER, MODES };
+static const slm_search modes[MODES] = {SLM_SEARCH_EXACT, SLM_SEARCH_PAPER};
+static const char *const mode_names[MODES] = {"exact", "paper"};
+
+/* Both searches' results. The paper's is a candidate of the exact search too, so its error is a bound. */
+static void plain_run(const plain_search *plain, const double *x, plain_best best[MODES]) {
+    double square = 0;
+    for (unsigned c = 0; c < plain->profile.C; c++) {
+        square += x[c] * x[c];
+    }
+    if (square > 0) {
+        plain_inside(plain, x, sqrt(square));
+    }
+    best[PAPER] = plain_paper(plain, x, square);
+    best[EXACT] = plain_exact(plain, x, square, best[PAPER].error);
 }
 
 typedef struct kernel_search {
@@ -253,31 +278,35 @@ static bool draw(const slm_profile *p, unsigned kind, uint64_t *state, double *t
     return there;
 }
 
-static bool compare(const plain_search *plain, kernel_search *searches, slm_search mode, const double *targets, size_t count,
-                    const char *what) {
+typedef kernel_search searches_of[MODES][KERNELS];
+
+static bool compare(const plain_search *plain, searches_of searches, const double *targets, size_t count, const char *what) {
     const slm_profile *p = &plain->profile;
-    uint64_t *records[KERNELS] = {NULL};
+    uint64_t *records[MODES][KERNELS] = {{NULL}};
     double *errors = malloc(count * sizeof *errors);
     bool good = errors != NULL;
-    for (unsigned k = 0; k < KERNELS && good; k++) {
-        records[k] = malloc(count * sizeof *records[k]);
-        good = records[k] != NULL;
-        if (good && searches[k].search != NULL) {
-            (void)block_search_run(searches[k].search, searches[k].scratch, targets, count, records[k], errors);
+    for (unsigned i = 0; i < MODES * KERNELS && good; i++) {
+        const kernel_search *search = &searches[i / KERNELS][i % KERNELS];
+        uint64_t *found = records[i / KERNELS][i % KERNELS] = malloc(count * sizeof *found);
+        good = found != NULL;
+        if (good && search->search != NULL) {
+            (void)block_search_run(search->search, search->scratch, targets, count, found, errors);
         }
     }
     for (size_t b = 0; b < count && good; b++) {
-        const plain_best best = plain_run(plain, mode, targets + b * p->C);
-        for (unsigned k = 0; k < KERNELS && good; k++) {
-            if (searches[k].search != NULL && records[k][b] != best.record) {
-                printf("%s, %s, block %zu: %016llx, plainly %016llx (error %.17g)\n", what, kernels[k], b,
-                       (unsigned long long)records[k][b], (unsigned long long)best.record, best.error);
+        plain_best best[MODES];
+        plain_run(plain, targets + b * p->C, best);
+        for (unsigned i = 0; i < MODES * KERNELS && good; i++) {
+            const unsigned m = i / KERNELS, k = i % KERNELS;
+            if (searches[m][k].search != NULL && records[m][k][b] != best[m].record) {
+                printf("%s, %s, %s, block %zu: %016llx, plainly %016llx (error %.17g)\n", what, mode_names[m], kernels[k], b,
+                       (unsigned long long)records[m][k][b], (unsigned long long)best[m].record, best[m].error);
                 good = false;
             }
         }
     }
-    for (unsigned k = 0; k < KERNELS; k++) {
-        free(records[k]);
+    for (unsigned i = 0; i < MODES * KERNELS; i++) {
+        free(records[i / KERNELS][i % KERNELS]);
     }
     free(errors);
     return good;
@@ -290,43 +319,67 @@ static const struct {
 } shares[KINDS] = {{"gaussian", 400000}, {"laplace", 100000}, {"student", 150000}, {"zero", 2000},    {"constant", 4000},
                    {"tiny", 10000},      {"huge", 34000},     {"sparse", 50000},   {"uneven", 50000}, {"real", 200000}};
 
-static bool check_profile(const slm_profile *p, bool million, unsigned divisor) {
-    plain_search plain = {0};
-    bool good = plain_create(&plain, p);
-    size_t total = 0;
-    for (unsigned m = 0; m < 2 && good; m++) {
-        const slm_search mode = m == 0 ? SLM_SEARCH_EXACT : SLM_SEARCH_PAPER;
-        kernel_search searches[KERNELS] = {{NULL, NULL}};
-        uint64_t state = 7 + m;
-        for (unsigned k = 0; k < KERNELS && good; k++) {
-            if (block_search_create(&searches[k].search, p, p->C, mode, kernels[k], NULL) != SLM_OK) {
-                searches[k].search = NULL; /* not on this machine */
-                continue;
-            }
-            block_search_prepare(searches[k].search, UINT64_C(1) << 40, 2);
-            good = block_scratch_create(&searches[k].scratch, searches[k].search, NULL) == SLM_OK;
+static bool create(const slm_profile *p, searches_of searches) {
+    for (unsigned i = 0; i < MODES * KERNELS; i++) {
+        kernel_search *made = &searches[i / KERNELS][i % KERNELS];
+        if (block_search_create(&made->search, p, p->C, modes[i / KERNELS], kernels[i % KERNELS], NULL) != SLM_OK) {
+            made->search = NULL; /* not on this machine */
+            continue;
         }
-        for (unsigned kind = 0; kind < KINDS && good; kind++) {
-            size_t left = million ? shares[kind].weights / divisor / p->C + 1 : kind == WEIGHTS_ZERO ? 2 : 24;
-            while (left > 0 && good) {
-                const size_t count = left < BATCH ? left : BATCH;
-                double *targets = malloc(count * p->C * sizeof *targets);
-                char what[80];
-                (void)snprintf(what, sizeof what, "K %u P %u C %u, %s, %s", p->K, p->P, p->C, m == 0 ? "exact" : "paper",
-                               shares[kind].name);
-                good = targets != NULL && draw(p, kind, &state, targets, count) && compare(&plain, searches, mode, targets, count, what);
-                free(targets);
-                left -= count;
-                total += m == 0 ? count : 0;
-            }
-        }
-        for (unsigned k = 0; k < KERNELS; k++) {
-            if (searches[k].search != NULL) {
-                block_scratch_free(searches[k].scratch);
-                block_search_free(searches[k].search);
-            }
+        block_search_prepare(made->search, UINT64_C(1) << 40, 1);
+        if (block_scratch_create(&made->scratch, made->search, NULL) != SLM_OK) {
+            return false;
         }
     }
+    return true;
+}
+
+static void destroy(searches_of searches) {
+    for (unsigned i = 0; i < MODES * KERNELS; i++) {
+        if (searches[i / KERNELS][i % KERNELS].search != NULL) {
+            block_scratch_free(searches[i / KERNELS][i % KERNELS].scratch);
+            block_search_free(searches[i / KERNELS][i % KERNELS].search);
+        }
+    }
+}
+
+static bool check_kind(const plain_search *plain, searches_of searches, unsigned kind, size_t blocks, const char *what) {
+    const slm_profile *p = &plain->profile;
+    uint64_t state = 7 + kind;
+    bool good = true;
+    for (size_t left = blocks, count; left > 0 && good; left -= count) {
+        count = left < BATCH ? left : BATCH;
+        double *targets = malloc(count * p->C * sizeof *targets);
+        good = targets != NULL && draw(p, kind, &state, targets, count) && compare(plain, searches, targets, count, what);
+        free(targets);
+    }
+    return good;
+}
+
+static bool check_profile(const slm_profile *p, bool million, unsigned divisor, check_record *record) {
+    plain_search plain = {0};
+    searches_of searches = {{{NULL, NULL}}};
+    bool good = true, made = false;
+    size_t total = 0;
+    for (unsigned kind = 0; kind < KINDS && good; kind++) {
+        const size_t blocks = million ? shares[kind].weights / divisor / p->C + 1 : kind == WEIGHTS_ZERO ? 2 : 24;
+        char what[100];
+        (void)snprintf(what, sizeof what, "K %u step %u W %u P %u C %u E %u B %u norm %u, %s, %zu weights", p->K, p->step, p->W, p->P, p->C,
+                       p->E, p->B, p->norm, shares[kind].name, blocks * p->C);
+        total += blocks;
+        if (check_record_has(record, what)) {
+            continue;
+        }
+        if (!made) {
+            made = true;
+            good = plain_create(&plain, p) && create(p, searches);
+        }
+        good = good && check_kind(&plain, searches, kind, blocks, what);
+        if (good) {
+            check_record_add(record, what);
+        }
+    }
+    destroy(searches);
     plain_free(&plain);
     printf("K %u step %u W %u P %u C %u E %u B %u norm %u: %zu weights, exact and paper: %s\n", p->K, p->step, p->W, p->P, p->C, p->E, p->B,
            p->norm, total * p->C, good ? "equal" : "NOT EQUAL");
@@ -346,6 +399,7 @@ int main(int argc, char **argv) {
     const int chosen = argc > 2 ? atoi(argv[2]) : 0;
     const int divisor_given = argc > 3 ? atoi(argv[3]) : 1;
     const unsigned divisor = divisor_given > 0 ? (unsigned)divisor_given : 1;
+    check_record record = {argc > 4 ? argv[4] : NULL};
     bool good = true;
     for (int i = 0; i < (int)(sizeof profiles / sizeof profiles[0]); i++) {
         slm_profile p = profiles[i];
@@ -357,7 +411,7 @@ int main(int argc, char **argv) {
             p.K = 12; /* the lists of 65,535 seeds take the plain kernel too long */
         }
         p.taps = slm_lfsr_table6(p.K);
-        good = slm_profile_check(&p, NULL) == SLM_OK && check_profile(&p, million, divisor) && good;
+        good = slm_profile_check(&p, NULL) == SLM_OK && check_profile(&p, million, divisor, &record) && good;
     }
     return good ? 0 : 1;
 }

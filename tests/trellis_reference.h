@@ -48,37 +48,32 @@ static inline void reference_put(uint8_t *codes, uint64_t bit, unsigned width, u
             codes[(bit + i) / 8] |= (uint8_t)(1u << ((bit + i) % 8));
 }
 
-/* Viterbi over all 2^K seeds: least cost; of several, the least last seed, then before each seed the least digit. */
-static inline void reference_codes(const trellis_search *search, const slm_coding *coding, const float *weights, uint16_t scale,
-                                   uint8_t *codes) {
+/* Viterbi over all 2^K seeds: least cost; of several, the least last seed, then before each seed the least digit. entries: of
+ * reference_entries(). A seed's cost so far depends on its low K - k bits alone: seeds that share them have the same 2^k before them. */
+static inline void reference_codes_from(const trellis_search *search, const int64_t *entries, const slm_coding *coding,
+                                        const float *weights, uint16_t scale, uint8_t *codes) {
     const slm_profile *p = &search->profile;
-    const size_t n = (size_t)coding->run_length, states = (size_t)1 << p->K, blocks = (n + p->C - 1) / p->C;
+    const size_t n = (size_t)coding->run_length, states = (size_t)1 << p->K, groups = states >> p->k, blocks = (n + p->C - 1) / p->C;
     int32_t *targets = malloc(n * sizeof *targets);
     trellis_targets made;
     (void)trellis_targets_prepare(&made, coding, search->grid, weights, scale);
     trellis_targets_make(&made, 0, n, targets);
-    int64_t *entries = reference_entries(search);
-    uint64_t *costs = calloc(states, sizeof *costs), *next = malloc(states * sizeof *next);
-    uint8_t *digits = malloc(blocks * states);
+    uint64_t *costs = malloc(states * sizeof *costs), *before = calloc(groups, sizeof *before);
+    uint8_t *digits = malloc(blocks * groups);
     for (size_t t = 0; t < blocks; t++) {
         const unsigned count = n - t * p->C < p->C ? (unsigned)(n - t * p->C) : p->C;
-        for (size_t s = 0; s < states; s++) {
-            uint64_t best = 0;
-            if (t > 0) {
-                best = UINT64_MAX;
-                for (size_t d = 0; d < (size_t)1 << p->k; d++) {
-                    const uint64_t cost = costs[(s << p->k & (states - 1)) | d];
-                    if (cost < best) {
-                        best = cost;
-                        digits[t * states + s] = (uint8_t)d;
-                    }
+        for (size_t g = 0; t > 0 && g < groups; g++) {
+            before[g] = UINT64_MAX;
+            for (size_t d = 0; d < (size_t)1 << p->k; d++) {
+                const uint64_t cost = costs[(g << p->k & (states - 1)) | d];
+                if (cost < before[g]) {
+                    before[g] = cost;
+                    digits[t * groups + g] = (uint8_t)d;
                 }
             }
-            next[s] = best + reference_branch(search, entries + s * p->C, targets + t * p->C, count);
         }
-        uint64_t *const swap = costs;
-        costs = next;
-        next = swap;
+        for (size_t s = 0; s < states; s++)
+            costs[s] = before[s & (groups - 1)] + reference_branch(search, entries + s * p->C, targets + t * p->C, count);
     }
     size_t state = 0;
     for (size_t s = 1; s < states; s++)
@@ -87,14 +82,20 @@ static inline void reference_codes(const trellis_search *search, const slm_codin
     memset(codes, 0, (size_t)slm_profile_run_bytes(p, coding->run_length));
     reference_put(codes, (blocks - 1) * (uint64_t)p->k, p->K, (uint32_t)state);
     for (size_t t = blocks - 1; t > 0; t--) {
-        state = (state << p->k & (states - 1)) | digits[t * states + state];
+        state = (state << p->k & (states - 1)) | digits[t * groups + (state & (groups - 1))];
         reference_put(codes, (t - 1) * (uint64_t)p->k, p->k, (uint32_t)state & ((1u << p->k) - 1));
     }
     free(targets);
-    free(entries);
     free(costs);
-    free(next);
+    free(before);
     free(digits);
+}
+
+static inline void reference_codes(const trellis_search *search, const slm_coding *coding, const float *weights, uint16_t scale,
+                                   uint8_t *codes) {
+    int64_t *entries = reference_entries(search);
+    reference_codes_from(search, entries, coding, weights, scale, codes);
+    free(entries);
 }
 
 #endif
