@@ -21,6 +21,7 @@ sys.path[:0] = [str(HERE), str(HERE.parent / "decoder")]
 
 import cases  # noqa: E402
 import spoilt  # noqa: E402, F401
+import spoilt_payloads  # noqa: E402, F401
 import spoilt_whole  # noqa: E402, F401
 import valid_coding  # noqa: E402, F401
 import valid_container  # noqa: E402, F401

@@ -5,7 +5,8 @@ A decoder that lacks the one check accepts these, where in ../generator/spoilt.p
 
 from builder import Build, block_profile, paper4, slm
 from cases import refused, valid
-from spoilt import BLOCK_FIELDS, MAGIC_DAMAGE, TRELLIS_FIELDS, small, spoil
+from spoilt import BLOCK_FIELDS, MAGIC_DAMAGE, TRELLIS_FIELDS, spoil
+from valid_container import small
 
 
 def raw_files(*pieces):
