@@ -1,5 +1,5 @@
 /* check_kernels.c: every decoding kernel of this build against the scalar one, bit for bit, with guard pages round codes and weights. It
- * finds kernels by itself. */
+ * finds kernels by itself. Usage: check_kernels [KERNEL]. */
 #define _DEFAULT_SOURCE
 #include <stdbool.h>
 #include <stdio.h>
@@ -207,26 +207,41 @@ static void check_runs(const char *kernel, uint64_t *random) {
     munmap(got.begin, got.size);
 }
 
+/* The floating-point environment: the usual one with `change` set in its control register. */
+#if defined(__SSE2__)
+static const unsigned changes[] = {0x2000, 0x4000, 0x6000, 0x8000, 0x0040, 0x8040}; /* down, up, to zero; flush results, inputs */
+static void change_environment(unsigned change) {
+    static unsigned usual;
+    if (usual == 0)
+        usual = _mm_getcsr();
+    _mm_setcsr(usual | change);
+}
+#elif defined(__aarch64__)
+static const unsigned changes[] = {0x400000, 0x800000, 0xc00000, 0x1000000,
+                                   0x4000000}; /* up, down, to zero; flush; another half precision */
+static void change_environment(unsigned change) {
+    const uint64_t bits = change;
+    __asm__ volatile("msr fpcr, %0" : : "r"(bits));
+}
+#else
+static const unsigned changes[] = {0};
+static void change_environment(unsigned change) { (void)change; }
+#endif
+
 /* In another floating-point environment the bits are the same. */
 static void check_environment(const char *kernel, uint64_t *random) {
-#ifdef __SSE2__
-    const unsigned usual = _mm_getcsr();
-    static const unsigned changes[] = {0x2000, 0x4000, 0x6000, 0x8000, 0x0040, 0x8040}; /* down, up, to zero; flush results, inputs */
     for (size_t i = 0; i < sizeof changes / sizeof changes[0]; i++) {
-        _mm_setcsr(usual | changes[i]);
+        change_environment(changes[i]);
         const slm_profile *p;
         for (size_t j = 0; (p = slm_profile_by_index(j)) != NULL; j++) {
             const slm_coding coding = {.profile = *p, .run_length = 1000};
             check_coding(kernel, &coding, random, 2);
         }
-        _mm_setcsr(usual);
+        change_environment(0);
     }
-#else
-    (void)kernel, (void)random;
-#endif
 }
 
-int main(void) {
+int main(int argc, char **argv) {
     code_pages = guarded(LONGEST * 64);
     weight_pages = guarded(8 * 65535 * 4 + 4096);
     expected = malloc(8 * 65535 * 4 + 64);
@@ -234,6 +249,8 @@ int main(void) {
         die("no memory");
     for (size_t i = 0; slm_kernel_name(i) != NULL; i++) {
         uint64_t random = 6;
+        if (argc > 1 && strcmp(argv[1], slm_kernel_name(i)) != 0)
+            continue;
         checked = 0;
         if (i > 0)
             check_paper4(slm_kernel_name(i), &random);

@@ -102,7 +102,7 @@ bool argument_real(const command *c, const char *option, const char *text, doubl
 bool argument_threads(const command *c, const char *text, unsigned *threads);
 unsigned processors_available(void);
 
-/* The kernel or instruction set that the environment variable SLM_CPU asks for ("scalar", "avx2"), or NULL: the fastest. The bytes
+/* The kernel or instruction set that the environment variable SLM_CPU asks for ("scalar", "avx2", "neon"), or NULL: the fastest. The bytes
  * are the same. */
 const char *kernel_wanted(void);
 

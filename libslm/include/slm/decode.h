@@ -45,8 +45,8 @@ typedef struct slm_decoder {
 SLM_API slm_status slm_coding_check(const slm_coding *coding, const char **reason);
 
 /* Checks `coding` and prepares a decoder with the fastest kernel for this machine. `kernel`, where not NULL, names one instead
- * ("scalar" is always there), or an instruction set ("avx2"), for the fastest kernel that needs no more: SLM_E_ARGUMENT if it is
- * unknown, or that kernel cannot run this coding or on this machine. */
+ * ("scalar" is always there), or an instruction set ("avx2", "avx512", "neon"), for the fastest kernel that needs no more:
+ * SLM_E_ARGUMENT if it is unknown, or that kernel cannot run this coding or on this machine. */
 SLM_API slm_status slm_decoder_init(slm_decoder *decoder, const slm_coding *coding, const char *kernel);
 
 /* The name of the kernel a decoder uses. Static storage. */

@@ -29,8 +29,8 @@ typedef struct slm_encoder_options {
     slm_search search;
     bool scale_per_run; /* one scale a run; false: one for the tensor */
     unsigned threads;   /* 0: one */
-    const char *kernel; /* "scalar", "avx2" or "avx512": the fastest search kernel here that needs no more; NULL: the fastest. The bytes are
-                           the same */
+    const char *kernel; /* "scalar", "avx2", "avx512" or "neon": the fastest search kernel here that needs no more; NULL: the fastest. The
+                           bytes are the same */
     unsigned scale_candidates; /* 0 or 1: the scale is chosen by a rule. N, at most 64: the N scales of a grid around it are each searched
                                   in full, and the one of least squared error is taken, of several the smallest. Costs N times as much */
 } slm_encoder_options;

@@ -13,10 +13,13 @@ static const slm_kernel *const kernels[] = {
 #if SLM_HAVE_X86
     &slm_kernel_avx2_block, &slm_kernel_avx2_trellis, &slm_kernel_avx512_block, &slm_kernel_avx512_trellis,
 #endif
+#if SLM_HAVE_NEON
+    &slm_kernel_neon_block, &slm_kernel_neon_trellis,
+#endif
 };
 #define KERNELS (sizeof kernels / sizeof kernels[0])
 
-static const char *const level_names[] = {"scalar", "avx2", "avx512"};
+static const char *const level_names[] = {"scalar", "avx2", "avx512", "neon"};
 #define LEVELS (sizeof level_names / sizeof level_names[0])
 
 _Static_assert(sizeof(decoder_state) <= sizeof(slm_decoder), "slm_decoder must hold the state");
@@ -51,14 +54,15 @@ slm_status slm_coding_check(const slm_coding *coding, const char **reason) {
 
 /* The kernel asked for, the fastest one of an instruction set or those below it, or the fastest of all; NULL where there is none. */
 static const slm_kernel *choose(const slm_coding *coding, const char *wanted) {
-    size_t level = LEVELS - 1;
-    if (wanted != NULL)
-        for (level = 0; level < LEVELS && strcmp(level_names[level], wanted) != 0; level++)
-            continue;
+    size_t level = 0;
+    while (wanted != NULL && level < LEVELS && strcmp(level_names[level], wanted) != 0)
+        level++;
     for (size_t i = KERNELS; i-- > 0;) {
         const slm_kernel *k = kernels[i];
-        const bool fits = level < LEVELS ? (size_t)k->level <= level : strcmp(k->name, wanted) == 0;
-        if (fits && k->supports(coding) && k->runs_here())
+        const bool named = wanted != NULL && level == LEVELS && strcmp(k->name, wanted) == 0;
+        const bool within = level < LEVELS && (k->level == SLM_LEVEL_SCALAR || k->level == level ||
+                                               (level == SLM_LEVEL_AVX512 && k->level == SLM_LEVEL_AVX2));
+        if ((wanted == NULL || named || within) && k->supports(coding) && k->runs_here())
             return k;
     }
     return NULL;

@@ -49,6 +49,10 @@ slm_status slm_matrix_init(slm_matrix *matrix, const slm_coding *coding, uint64_
     else if (level == SLM_LEVEL_AVX2)
         state->loops = &gemv_loops_avx2;
 #endif
+#if SLM_HAVE_NEON
+    if (status == SLM_OK && decoder_of(state)->kernel->level == SLM_LEVEL_NEON)
+        state->loops = &gemv_loops_neon;
+#endif
     return status;
 }
 

@@ -20,6 +20,9 @@ extern const gemv_loops gemv_loops_scalar;
 extern const gemv_loops gemv_loops_avx2;
 extern const gemv_loops gemv_loops_avx512;
 #endif
+#if SLM_HAVE_NEON
+extern const gemv_loops gemv_loops_neon;
+#endif
 
 /* a * b + c rounded once to binary32, without a fused instruction. */
 float gemv_fma(float a, float b, float c);

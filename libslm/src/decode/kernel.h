@@ -17,9 +17,17 @@
 #define SLM_HAVE_X86 0
 #endif
 
+/* Those for 64-bit Arm need nothing that such a processor may lack. Big-endian ones would number lanes otherwise. */
+#if defined(__aarch64__) && defined(__ARM_NEON) && defined(__GNUC__) && !defined(__AARCH64EB__)
+#define SLM_HAVE_NEON 1
+#else
+#define SLM_HAVE_NEON 0
+#endif
+
 #define SLM_KERNEL_STORE 384 /* bytes a kernel has for what it prepares */
 
-typedef enum slm_level { SLM_LEVEL_SCALAR, SLM_LEVEL_AVX2, SLM_LEVEL_AVX512 } slm_level; /* instruction sets, in order */
+/* Instruction sets: those of x86-64 in order, then that of Arm. */
+typedef enum slm_level { SLM_LEVEL_SCALAR, SLM_LEVEL_AVX2, SLM_LEVEL_AVX512, SLM_LEVEL_NEON } slm_level;
 
 typedef struct slm_kernel slm_kernel;
 
@@ -70,6 +78,10 @@ extern const slm_kernel slm_kernel_avx2_block;
 extern const slm_kernel slm_kernel_avx2_trellis;
 extern const slm_kernel slm_kernel_avx512_block;
 extern const slm_kernel slm_kernel_avx512_trellis;
+#endif
+#if SLM_HAVE_NEON
+extern const slm_kernel slm_kernel_neon_block;
+extern const slm_kernel slm_kernel_neon_trellis;
 #endif
 
 #endif

@@ -76,7 +76,7 @@ slm_status slm_encoder_create(slm_encoder **encoder, const slm_coding *coding, c
     status = SLM_E_ARGUMENT;
     if (chosen.kernel == NULL || strlen(chosen.kernel) < sizeof made->kernel) {
         if (chosen.kernel != NULL) {
-            strcpy(made->kernel, chosen.kernel);
+            strcpy(made->kernel, strcmp(chosen.kernel, "neon") == 0 ? "scalar" : chosen.kernel); /* none is written for NEON */
         }
         status = prepare(made);
     }
