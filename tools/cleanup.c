@@ -14,6 +14,8 @@
 
 #include "message.h"
 
+#define STACK_BYTES ((size_t)512 << 10)
+
 struct cleanup_entry {
     cleanup_entry *next;
     char path[];
@@ -89,11 +91,17 @@ bool cleanup_start(void) {
         return false;
     if (!any)
         return true;
+    /* A stack of the usual 8 MiB would be an eighth of the address space that a command is to do with. */
     pthread_t thread;
-    if (pthread_sigmask(SIG_BLOCK, &set, NULL) != 0 || pthread_create(&thread, NULL, wait_for_signal, &set) != 0)
+    pthread_attr_t attributes;
+    if (pthread_sigmask(SIG_BLOCK, &set, NULL) != 0 || pthread_attr_init(&attributes) != 0)
         return false;
-    pthread_detach(thread);
-    return true;
+    pthread_attr_setstacksize(&attributes, STACK_BYTES); /* or the usual one, where that is not allowed */
+    const bool waits = pthread_create(&thread, &attributes, wait_for_signal, &set) == 0;
+    pthread_attr_destroy(&attributes);
+    if (waits)
+        pthread_detach(thread);
+    return waits;
 }
 
 void cleanup_lock(void) { pthread_mutex_lock(&lock); }

@@ -212,6 +212,10 @@ static bool open_and_plan(encode_command *c, fault *f) {
     ok = ok && plan_scan(&job->plan, job->cp, f);
     progress_stop(c->scan);
     c->scan = NULL;
+    c->scan = ok ? progress_start("choosing rotations", 0, PROGRESS_BYTES) : NULL;
+    ok = ok && encode_choose_rotations(job, f);
+    progress_stop(c->scan);
+    c->scan = NULL;
     return ok && encode_layout(job, f);
 }
 
