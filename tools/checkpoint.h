@@ -27,6 +27,7 @@ typedef struct checkpoint_source {
 typedef struct checkpoint_scan {
     uint64_t sum;             /* XXH3-64 of the bytes */
     uint64_t first_nonfinite; /* number of the first NaN or infinity, or UINT64_MAX; F32, F16 and BF16 only */
+    float largest;            /* magnitude, of those before it; F32, F16 and BF16 only, else 0 */
 } checkpoint_scan;
 
 typedef struct checkpoint_options {

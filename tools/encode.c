@@ -53,8 +53,9 @@ static const option_spec options[] = {
      "more "
      "error; paper: the paper's heuristic, block coding only"},
     {OPTION_ROTATION, "rotation", "auto|none|4..10",
-     "randomised Hadamard rotation of segments of 2^N weights; auto (the default) rotates trellis-coded tensors; where 2^N does not "
-     "divide the run, the largest power that does is taken"},
+     "randomised Hadamard rotation of segments of 2^N weights; where 2^N does not divide the run, the largest power that does is taken. "
+     "auto (the default): trellis-coded tensors by 8 or the largest that divides, or by none or a larger one where a sample of the tensor "
+     "errs at least 1 % less so"},
     {'T', "threads", "N", "search with N threads; 0, the default, is as many as there are processors. The result is the same"},
     {OPTION_DRY_RUN, "dry-run", NULL, "only say what would be done, how large it gets and about how long it takes"},
     {OPTION_VERIFY, "verify", NULL, "decode what was written and compare it with the input before it gets its name"},
@@ -212,10 +213,10 @@ static bool open_and_plan(encode_command *c, fault *f) {
     ok = ok && plan_scan(&job->plan, job->cp, f);
     progress_stop(c->scan);
     c->scan = NULL;
-    c->scan = ok ? progress_start("choosing rotations", 0, PROGRESS_BYTES) : NULL;
+    job->progress = ok ? progress_start("choosing rotations", job->plan.coded_elements, PROGRESS_WEIGHTS) : NULL;
     ok = ok && encode_choose_rotations(job, f);
-    progress_stop(c->scan);
-    c->scan = NULL;
+    progress_stop(job->progress);
+    job->progress = NULL;
     return ok && encode_layout(job, f);
 }
 

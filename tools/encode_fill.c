@@ -11,6 +11,7 @@
 #include "encode_journal.h"
 #include "human.h"
 #include "message.h"
+#include "profile_text.h"
 
 #define COPY_BYTES ((size_t)1 << 20)
 #define READ_ELEMENTS 8192
@@ -35,19 +36,12 @@ typedef struct encoder_set {
     size_t count;
 } encoder_set;
 
-static bool same_profile(const slm_profile *a, const slm_profile *b) {
-    uint8_t x[SLM_PROFILE_BYTES], y[SLM_PROFILE_BYTES];
-    slm_profile_store(a, x);
-    slm_profile_store(b, y);
-    return memcmp(x, y, sizeof x) == 0;
-}
-
 /* An encoder ready for that coding. */
 static bool get_encoder(const encode_job *job, encoder_set *set, const plan_tensor *entry, slm_encoder **encoder, fault *f) {
     const slm_coding *coding = &entry->coding;
     for (size_t i = 0; i < set->count; i++) {
         encoder_slot *slot = &set->slots[i];
-        if (!same_profile(&slot->profile, &coding->profile) || slot->scale_per_run != entry->scale_per_run)
+        if (!profile_same(&slot->profile, &coding->profile) || slot->scale_per_run != entry->scale_per_run)
             continue;
         slm_status status = slm_encoder_retarget(slot->encoder, coding->run_length, coding->rotation, coding->sign_seed);
         *encoder = slot->encoder;
@@ -345,7 +339,7 @@ double encode_estimate(const encode_job *job) {
         double elements = 0;
         for (size_t j = 0; first && j < job->plan.count; j++) {
             const plan_tensor *other = &job->plan.tensors[j];
-            if (other->reason != NULL || !same_profile(&other->coding.profile, &entry->coding.profile))
+            if (other->reason != NULL || !profile_same(&other->coding.profile, &entry->coding.profile))
                 continue;
             first = j >= i; /* an earlier one of this profile has counted it */
             elements += (double)checkpoint_tensor(job->cp, j)->elements;

@@ -1,4 +1,5 @@
-/* tools/encode_job.h: what the parts of `slm encode` share. The job goes through them in this order: open, plan, rotations, layout, fill, verify. */
+/* tools/encode_job.h: what the parts of `slm encode` share. The job goes through them in this order: open, plan, rotations, layout, fill,
+ * verify. */
 #ifndef TOOLS_ENCODE_JOB_H
 #define TOOLS_ENCODE_JOB_H
 
@@ -36,7 +37,8 @@ typedef struct encode_job {
     char profiles[256]; /* of the coded tensors, for the metadata and the report */
 } encode_job;
 
-/* Gives each trellis-coded tensor the rotation that errs least on a sample of it, where the rules leave that open. */
+/* Gives each trellis-coded tensor the rotation that errs least on a sample of it, where the rules leave that open. One pass over the
+ * data. */
 bool encode_choose_rotations(encode_job *job, fault *f);
 
 /* Describes the file: profiles, tensors, sources, metadata, side files. */

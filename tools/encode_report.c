@@ -116,6 +116,17 @@ void encode_print(const encode_job *job, FILE *stream, bool done) {
 
 /* ---- JSON ---- */
 
+static json_t *rotations_tried(const plan_tensor *entry) {
+    json_t *array = json_array();
+    for (unsigned i = 0; i < entry->rotations_tried; i++) {
+        json_t *one = json_object();
+        report_set(one, "rotation", json_integer(entry->rotations[i].rotation));
+        report_set(one, "sample_error", report_real(entry->rotations[i].error));
+        report_append(array, one);
+    }
+    return array;
+}
+
 static json_t *tensor_report(const encode_job *job, size_t index, bool done) {
     const slm_tensor *t = slm_layout_tensor(job->layout, index);
     const plan_tensor *entry = &job->plan.tensors[index];
@@ -138,6 +149,8 @@ static json_t *tensor_report(const encode_job *job, size_t index, bool done) {
     }
     report_set(tensor, "profile", json_string(profile_to_text(&entry->coding.profile, text)));
     report_set(tensor, "rotation", json_integer(t->rotation));
+    if (entry->rotations_tried > 0)
+        report_set(tensor, "rotations_tried", rotations_tried(entry));
     report_set(tensor, "run_length", report_u64(t->run_length));
     report_set(tensor, "scales", report_u64(t->scales));
     if (done) {

@@ -29,10 +29,20 @@ typedef struct plan_rules {
     unsigned scale_candidates; /* tried in full for each scale; 1: the rule's alone */
 } plan_rules;
 
+#define PLAN_ROTATIONS_MAX 8
+
+/* A rotation that was tried on a sample, and the relative error there. */
+typedef struct plan_rotation {
+    uint8_t rotation;
+    double error;
+} plan_rotation;
+
 typedef struct plan_tensor {
     const char *reason; /* why it stays raw; NULL where it is coded. Static storage */
     slm_coding coding;
     bool scale_per_run;
+    plan_rotation rotations[PLAN_ROTATIONS_MAX]; /* of which the coding has the best; none where there was nothing to choose */
+    unsigned rotations_tried;
     bool scanned;
     checkpoint_scan scan; /* valid where scanned */
 } plan_tensor;

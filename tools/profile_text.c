@@ -138,6 +138,13 @@ bool profile_from_text(const char *text, slm_profile *profile, fault *f) {
     return ok;
 }
 
+bool profile_same(const slm_profile *a, const slm_profile *b) {
+    uint8_t x[SLM_PROFILE_BYTES], y[SLM_PROFILE_BYTES];
+    slm_profile_store(a, x);
+    slm_profile_store(b, y);
+    return memcmp(x, y, sizeof x) == 0;
+}
+
 const char *profile_to_text(const slm_profile *profile, char text[PROFILE_TEXT_SIZE]) {
     if (profile->name[0] != '\0') {
         snprintf(text, PROFILE_TEXT_SIZE, "%s", profile->name);

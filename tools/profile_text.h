@@ -12,6 +12,9 @@
  * else those of Table 6. The result is checked. */
 bool profile_from_text(const char *text, slm_profile *profile, fault *f);
 
+/* Whether all parameters and the names are the same. */
+bool profile_same(const slm_profile *a, const slm_profile *b);
+
 /* The parameters as profile_from_text takes them, taps where they are not Table 6's; the name where the profile has one. */
 const char *profile_to_text(const slm_profile *profile, char text[PROFILE_TEXT_SIZE]);
 

@@ -1,4 +1,4 @@
-/* tools/tensor_scan.c: digest and search for NaN and infinity, for F32, F16 and BF16. */
+/* tools/tensor_scan.c: digest, search for NaN and infinity, and the largest magnitude, for F32, F16 and BF16. */
 #include "tensor_scan.h"
 
 #include <stdlib.h>
@@ -10,6 +10,7 @@ struct tensor_scanner {
     slm_dtype dtype;
     uint64_t elements; /* so far */
     uint64_t first_nonfinite;
+    uint32_t largest; /* magnitude so far, as the bits of the dtype */
 };
 
 tensor_scanner *tensor_scanner_new(void) {
@@ -36,32 +37,34 @@ void tensor_scanner_begin(tensor_scanner *scanner, slm_dtype dtype) {
     scanner->dtype = dtype;
     scanner->elements = 0;
     scanner->first_nonfinite = UINT64_MAX;
+    scanner->largest = 0;
 }
 
-/* The number of the first element whose exponent is all ones, or `count`. Blocks are tested as a whole first: there rarely is one. */
-static size_t find_16(const uint8_t *bytes, size_t count, unsigned mask) {
-    for (size_t first = 0; first < count; first += 256) {
-        size_t n = count - first < 256 ? count - first : 256;
-        unsigned found = 0;
-        for (size_t i = 0; i < n; i++) {
-            unsigned value = bytes[2 * (first + i)] | (unsigned)bytes[2 * (first + i) + 1] << 8;
-            found |= (value & mask) == mask;
-        }
-        for (size_t i = 0; found != 0 && i < n; i++) {
-            unsigned value = bytes[2 * (first + i)] | (unsigned)bytes[2 * (first + i) + 1] << 8;
-            if ((value & mask) == mask)
-                return first + i;
-        }
+static uint32_t magnitude_16(const uint8_t *bytes, size_t i) { return (bytes[2 * i] | (uint32_t)bytes[2 * i + 1] << 8) & 0x7FFF; }
+
+static uint32_t magnitude_32(const uint8_t *bytes, size_t i) {
+    return (bytes[4 * i] | (uint32_t)bytes[4 * i + 1] << 8 | (uint32_t)bytes[4 * i + 2] << 16 | (uint32_t)bytes[4 * i + 3] << 24) &
+           0x7FFFFFFF;
+}
+
+/* Raises *largest to the magnitudes' bits, which order as the magnitudes do; those from `infinite` on are not finite. Returns the number of
+ * the first such element, or `count`. Blocks are tested as a whole first: there rarely is one. */
+#define DEFINE_LOOK(name, magnitude)                                                                                                       \
+    static size_t name(const uint8_t *bytes, size_t count, uint32_t infinite, uint32_t *largest) {                                         \
+        for (size_t first = 0; first < count; first += 256) {                                                                              \
+            const size_t last = count - first < 256 ? count : first + 256;                                                                 \
+            uint32_t most = 0;                                                                                                             \
+            for (size_t i = first; i < last; i++)                                                                                          \
+                most = magnitude(bytes, i) > most ? magnitude(bytes, i) : most;                                                            \
+            for (size_t i = first; most >= infinite && i < last; i++)                                                                      \
+                if (magnitude(bytes, i) >= infinite)                                                                                       \
+                    return i;                                                                                                              \
+            *largest = most > *largest ? most : *largest;                                                                                  \
+        }                                                                                                                                  \
+        return count;                                                                                                                      \
     }
-    return count;
-}
-
-static size_t find_32(const uint8_t *bytes, size_t count) {
-    for (size_t i = 0; i < count; i++)
-        if ((bytes[4 * i + 3] & 0x7F) == 0x7F && (bytes[4 * i + 2] & 0x80) != 0)
-            return i;
-    return count;
-}
+DEFINE_LOOK(look_16, magnitude_16)
+DEFINE_LOOK(look_32, magnitude_32)
 
 void tensor_scanner_update(tensor_scanner *scanner, const void *bytes, size_t size) {
     XXH3_64bits_update(scanner->state, bytes, size);
@@ -70,10 +73,10 @@ void tensor_scanner_update(tensor_scanner *scanner, const void *bytes, size_t si
     size_t count, found;
     if (scanner->dtype == SLM_F32) {
         count = size / 4;
-        found = find_32(bytes, count);
+        found = look_32(bytes, count, 0x7F800000, &scanner->largest);
     } else {
         count = size / 2;
-        found = find_16(bytes, count, scanner->dtype == SLM_F16 ? 0x7C00 : 0x7F80);
+        found = look_16(bytes, count, scanner->dtype == SLM_F16 ? 0x7C00 : 0x7F80, &scanner->largest);
     }
     if (found < count)
         scanner->first_nonfinite = scanner->elements + found;
@@ -81,5 +84,11 @@ void tensor_scanner_update(tensor_scanner *scanner, const void *bytes, size_t si
 }
 
 checkpoint_scan tensor_scanner_end(const tensor_scanner *scanner) {
-    return (checkpoint_scan){.sum = XXH3_64bits_digest(scanner->state), .first_nonfinite = scanner->first_nonfinite};
+    checkpoint_scan scan = {.sum = XXH3_64bits_digest(scanner->state), .first_nonfinite = scanner->first_nonfinite};
+    if (slm_dtype_is_codable(scanner->dtype)) {
+        const uint32_t bits = scanner->largest;
+        const uint8_t bytes[4] = {(uint8_t)bits, (uint8_t)(bits >> 8), (uint8_t)(bits >> 16), (uint8_t)(bits >> 24)};
+        slm_widen(scanner->dtype, bytes, 1, &scan.largest);
+    }
+    return scan;
 }

@@ -1,4 +1,5 @@
-/* tools/tensor_scan.h: one look at a tensor's bytes as they pass: their XXH3-64 and the first element that is not finite. */
+/* tools/tensor_scan.h: one look at a tensor's bytes as they pass: their XXH3-64, the first element that is not finite, and the largest
+ * magnitude before it. */
 #ifndef TOOLS_TENSOR_SCAN_H
 #define TOOLS_TENSOR_SCAN_H
 
