@@ -1,10 +1,10 @@
-/* decode_avx2_block.c: AVX2 kernel for the paper's 4-bit profile: K = 16 with the taps of Table 6, step 1, W = 16, P = 3, C = 8, E = 4,
- * B = 4, norm 1, not rotated. A record is 32 bits, a lane.
+/* decode_avx2_block.c: AVX2 kernel for the paper's profiles: K = 16 with the taps of Table 6, step 1, W = 16, E = B = 4, norm 1, not
+ * rotated; P = 3, C = 8 (records of 32 bits, a lane) or P = 4, C = 12 (36 bits).
  *
  * Sixteen records at a time:
- *   expand   The 24 bits that follow a seed, twelve at a time in 16-bit lanes. The three entries of weight c are the 16-bit windows
- *            of that stream at bits 3c + 1, 3c + 2 and 3c + 3.
- *   sum      Products of 16-bit pairs; then eight records by eight weights are transposed, a vector a record.
+ *   expand   The 24 or 48 bits that follow a seed, twelve at a time in 16-bit lanes. The entries of weight c are the 16-bit windows
+ *            of that stream at bits cP + 1, cP + 2, and so on.
+ *   sum      Products of 16-bit pairs; then eight records by eight weights (and by four) are transposed, a vector a record.
  *   round    One product in binary64 by a factor for each exponent, then the rounding.
  *
  * Why that rounds correctly. With m the scale's significand, a weight is q = T*m / 32767 times a power of two, and T*m < 2^28.
@@ -23,12 +23,13 @@
 #include "avx2.h"
 
 #define RECORDS 16
-#define WEIGHTS (8 * RECORDS)
+#define WEIGHTS_MAX (12 * RECORDS)
+#define BYTES_MAX 80 /* of sixteen records, as far as they are read */
 
 static bool supports(const slm_coding *coding) {
     const slm_profile *p = &coding->profile;
-    return p->coding == SLM_CODING_BLOCK && p->K == 16 && p->taps == 0x100b && p->step == 1 && p->W == 16 && p->P == 3 && p->C == 8 &&
-           p->E == 4 && p->B == 4 && p->norm == 1 && coding->rotation == 0;
+    return p->coding == SLM_CODING_BLOCK && p->K == 16 && p->taps == 0x100b && p->step == 1 && p->W == 16 && p->E == 4 && p->B == 4 &&
+           p->norm == 1 && ((p->P == 3 && p->C == 8) || (p->P == 4 && p->C == 12)) && coding->rotation == 0;
 }
 
 /* The register twelve steps on. With g = x ^ x >> 1 ^ x >> 3 a new bit is b_(n+16) = g_n ^ b_(n+12), four places before itself: a
@@ -40,11 +41,38 @@ AVX2_INLINE __m256i twelve_steps(__m256i x) {
     return _mm256_xor_si256(y, _mm256_slli_epi16(y, 8));
 }
 
-/* T / 2^e of weight c of eight records: u holds the stream from bit 3c + 1 on. */
-AVX2_INLINE __m256i sum(__m256i u, __m256i q01, __m256i q2) {
-    const __m256i middle = _mm256_set1_epi16(INT16_MIN);
-    const __m256i v01 = _mm256_blend_epi16(u, _mm256_slli_epi32(u, 15), 0xaa), v2 = _mm256_srli_epi32(u, 2);
-    return _mm256_add_epi32(_mm256_madd_epi16(_mm256_xor_si256(v01, middle), q01), _mm256_madd_epi16(_mm256_xor_si256(v2, middle), q2));
+/* Eight records: their low 32 bits, and what is above these. Reads 32 bytes (P = 3) or 43. */
+AVX2_INLINE void load(unsigned P, const uint8_t *bytes, __m256i *record, __m256i *above) {
+    if (P == 3) {
+        *record = _mm256_loadu_si256((const __m256i *)(const void *)bytes);
+        *above = _mm256_setzero_si256();
+        return;
+    }
+    /* Two records are nine bytes; each goes to a 64-bit lane. */
+    const __m256i place =
+        _mm256_setr_epi8(0, 1, 2, 3, 4, -1, -1, -1, 4, 5, 6, 7, 8, -1, -1, -1, 0, 1, 2, 3, 4, -1, -1, -1, 4, 5, 6, 7, 8, -1, -1, -1);
+    const __m256i down = _mm256_setr_epi64x(0, 4, 0, 4);
+    __m256i v[2]; /* records 0 1 4 5 and 2 3 6 7 */
+    for (unsigned i = 0; i < 2; i++) {
+        const __m128i low = _mm_loadu_si128((const __m128i *)(const void *)(bytes + 9 * i));
+        const __m128i high = _mm_loadu_si128((const __m128i *)(const void *)(bytes + 9 * i + 18));
+        v[i] = _mm256_srlv_epi64(_mm256_shuffle_epi8(_mm256_set_m128i(high, low), place), down);
+    }
+    const __m256 a = _mm256_castsi256_ps(v[0]), b = _mm256_castsi256_ps(v[1]);
+    *record = _mm256_castps_si256(_mm256_shuffle_ps(a, b, 0x88));
+    *above = _mm256_castps_si256(_mm256_shuffle_ps(a, b, 0xdd));
+}
+
+/* The windows at bits 0 and 1 of each lane, less 2^15. */
+AVX2_INLINE __m256i two_windows(__m256i u) {
+    return _mm256_xor_si256(_mm256_blend_epi16(u, _mm256_slli_epi32(u, 15), 0xaa), _mm256_set1_epi16(INT16_MIN));
+}
+
+/* T / 2^e of a weight of eight records: u holds the stream from its first entry on. */
+AVX2_INLINE __m256i sum(unsigned P, __m256i u, __m256i q01, __m256i q23) {
+    const __m256i u2 = _mm256_srli_epi32(u, 2);
+    const __m256i v23 = P == 4 ? two_windows(u2) : _mm256_xor_si256(u2, _mm256_set1_epi16(INT16_MIN));
+    return _mm256_add_epi32(_mm256_madd_epi16(two_windows(u), q01), _mm256_madd_epi16(v23, q23));
 }
 
 /* Rows to columns. */
@@ -66,10 +94,20 @@ AVX2_INLINE void transpose(__m256i v[8]) {
     }
 }
 
-/* Eight sums times a factor, rounded to `dtype` as far as avx2_store() wants it. */
-AVX2_INLINE __m256 scaled(slm_dtype dtype, __m256i sums, __m256d factor) {
-    const __m256d a = _mm256_mul_pd(_mm256_cvtepi32_pd(_mm256_castsi256_si128(sums)), factor);
-    const __m256d b = _mm256_mul_pd(_mm256_cvtepi32_pd(_mm256_extracti128_si256(sums, 1)), factor);
+/* Four vectors to columns, within 128-bit lanes. */
+AVX2_INLINE void transpose_4(__m256i v[4]) {
+    const __m256i a = _mm256_unpacklo_epi32(v[0], v[1]), b = _mm256_unpackhi_epi32(v[0], v[1]);
+    const __m256i c = _mm256_unpacklo_epi32(v[2], v[3]), d = _mm256_unpackhi_epi32(v[2], v[3]);
+    v[0] = _mm256_unpacklo_epi64(a, c);
+    v[1] = _mm256_unpackhi_epi64(a, c);
+    v[2] = _mm256_unpacklo_epi64(b, d);
+    v[3] = _mm256_unpackhi_epi64(b, d);
+}
+
+/* Eight sums times a factor for each four, rounded to `dtype` as far as avx2_store() wants it. */
+AVX2_INLINE __m256 scaled(slm_dtype dtype, __m256i sums, const double *low_factor, const double *high_factor) {
+    const __m256d a = _mm256_mul_pd(_mm256_cvtepi32_pd(_mm256_castsi256_si128(sums)), _mm256_broadcast_sd(low_factor));
+    const __m256d b = _mm256_mul_pd(_mm256_cvtepi32_pd(_mm256_extracti128_si256(sums, 1)), _mm256_broadcast_sd(high_factor));
     if (dtype == SLM_F32)
         return _mm256_set_m128(_mm256_cvtpd_ps(b), _mm256_cvtpd_ps(a));
     const __m256d cut = _mm256_castsi256_pd(_mm256_set1_epi64x(~INT64_C(0x1fffffff)));
@@ -80,56 +118,108 @@ AVX2_INLINE __m256 scaled(slm_dtype dtype, __m256i sums, __m256d factor) {
     return _mm256_or_ps(kept, _mm256_castsi256_ps(_mm256_andnot_si256(exact, _mm256_set1_epi32(1))));
 }
 
-/* 128 weights from 16 records. Returns all ones in the lane of a seed 0. */
-AVX2_INLINE __m256i decode_group(slm_dtype dtype, const uint8_t *records, const double factors[16], bool stream, void *target) {
+/* Four elements to each of two places. */
+AVX2_INLINE void store_4_4(slm_dtype dtype, uint8_t *low, uint8_t *high, __m256 x) {
+    if (dtype == SLM_F32) {
+        _mm_storeu_ps((float *)(void *)low, _mm256_castps256_ps128(x));
+        _mm_storeu_ps((float *)(void *)high, _mm256_extractf128_ps(x, 1));
+        return;
+    }
+    const __m128i half = dtype == SLM_F16 ? _mm256_cvtps_ph(x, _MM_FROUND_TO_NEAREST_INT) : avx2_bf16(x);
+    _mm_storel_epi64((__m128i *)(void *)low, half);
+    _mm_storeh_pd((double *)(void *)high, _mm_castsi128_pd(half));
+}
+
+/* The weights of 16 records. Returns all ones in the 16-bit lane of a seed 0; lane i is that of record_of(i). */
+AVX2_INLINE __m256i decode_group(unsigned P, slm_dtype dtype, const uint8_t *records, const double factors[16], bool stream,
+                                 uint8_t *target) {
     const __m256i low = _mm256_set1_epi32(0xffff);
-    __m256i r[2];
-    r[0] = _mm256_loadu_si256((const __m256i *)(const void *)records);
-    r[1] = _mm256_loadu_si256((const __m256i *)(const void *)(records + 32));
+    const size_t size = dtype == SLM_F32 ? 4 : 2;
+    const unsigned C = P == 3 ? 8 : 12;
+    __m256i r[2], above[2];
+    for (unsigned half = 0; half < 2; half++)
+        load(P, records + half * (20 + 4 * P), &r[half], &above[half]);
     const __m256i seed = _mm256_packus_epi32(_mm256_and_si256(r[0], low), _mm256_and_si256(r[1], low));
     const __m256i y = twelve_steps(seed), z = twelve_steps(y); /* bits 12 .. 27 and 24 .. 39 of the stream */
-    const __m256i w1 = _mm256_or_si256(_mm256_srli_epi16(y, 4), _mm256_slli_epi16(z, 8)), w2 = _mm256_srli_epi16(z, 8);
+    const __m256i w1 = _mm256_or_si256(_mm256_srli_epi16(y, 4), _mm256_slli_epi16(z, 8));
+    __m256i w2 = _mm256_srli_epi16(z, 8), w3 = w2;
+    if (P == 4) {
+        const __m256i x = twelve_steps(z); /* 36 .. 51 */
+        w2 = _mm256_or_si256(w2, _mm256_slli_epi16(x, 4));
+        w3 = twelve_steps(x);
+    }
     for (unsigned half = 0; half < 2; half++) {
         const __m256i s0 = half == 0 ? _mm256_unpacklo_epi16(seed, w1) : _mm256_unpackhi_epi16(seed, w1); /* bits 0 .. 31 */
-        const __m256i s16 = half == 0 ? _mm256_unpacklo_epi16(w1, w2) : _mm256_unpackhi_epi16(w1, w2);    /* bits 16 .. 39 */
+        const __m256i s16 = half == 0 ? _mm256_unpacklo_epi16(w1, w2) : _mm256_unpackhi_epi16(w1, w2);    /* bits 16 .. 47 */
+        const __m256i s32 = half == 0 ? _mm256_unpacklo_epi16(w2, w3) : _mm256_unpackhi_epi16(w2, w3);    /* bits 32 .. 63 */
         const __m256i q0 = _mm256_srai_epi32(_mm256_slli_epi32(r[half], 8), 28), q1 = _mm256_srai_epi32(_mm256_slli_epi32(r[half], 4), 12);
         const __m256i q01 = _mm256_blend_epi16(q0, q1, 0xaa), q2 = _mm256_and_si256(_mm256_srai_epi32(r[half], 28), low);
-        __m256i v[8];
-        for (unsigned c = 0; c < 8; c++)
-            v[c] = sum(c < 5 ? _mm256_srli_epi32(s0, (int)(3 * c + 1)) : _mm256_srli_epi32(s16, (int)(3 * c - 15)), q01, q2);
-        transpose(v);
-        for (unsigned i = 0; i < 8; i++) {
-            const unsigned e = records[32 * half + 4 * i + 2] & 15;
-            avx2_store(dtype, target, 64 * half + 8 * i, scaled(dtype, v[i], _mm256_broadcast_sd(&factors[e])), stream);
+        const __m256i q23 = P == 3 ? q2 : _mm256_or_si256(q2, _mm256_srai_epi32(_mm256_slli_epi32(above[half], 28), 12));
+        __m256i v[12];
+        for (unsigned c = 0; c < C; c++) {
+            const unsigned at = c * P + 1, wide = P + 15; /* where its entries begin, and their bits altogether */
+            const __m256i u = at + wide <= 32   ? _mm256_srli_epi32(s0, (int)at)
+                              : at + wide <= 48 ? _mm256_srli_epi32(s16, (int)at - 16)
+                                                : _mm256_srli_epi32(s32, (int)at - 32);
+            v[c] = sum(P, u, q01, q23);
         }
+        uint32_t e[8];
+        _mm256_storeu_si256((__m256i *)(void *)e, _mm256_and_si256(_mm256_srli_epi32(r[half], 16), _mm256_set1_epi32(15)));
+        uint8_t *const out = target + half * 8 * C * size;
+        transpose(v);
+        for (unsigned i = 0; i < 8; i++)
+            avx2_store(dtype, out + i * C * size, 0, scaled(dtype, v[i], &factors[e[i]], &factors[e[i]]), stream && P == 3);
+        if (P == 3)
+            continue;
+        transpose_4(v + 8);
+        for (unsigned i = 0; i < 4; i++)
+            store_4_4(dtype, out + (i * C + 8) * size, out + ((i + 4) * C + 8) * size,
+                      scaled(dtype, v[8 + i], &factors[e[i]], &factors[e[i + 4]]));
     }
     return _mm256_cmpeq_epi16(seed, _mm256_setzero_si256());
 }
 
-AVX2_INLINE slm_status decode_as(slm_dtype dtype, const uint8_t *records, unsigned skip, uint64_t count, const double factors[16],
-                                 bool stream, unsigned char *target) {
+static unsigned record_of(unsigned lane) { return (lane & 3) | (lane & 8) >> 1 | (lane & 4) << 1; }
+
+AVX2_INLINE slm_status decode_as(const decoder_state *state, unsigned P, slm_dtype dtype, const uint8_t *codes, uint64_t first,
+                                 uint64_t count, const double factors[16], bool stream, uint8_t *target) {
     const size_t size = dtype == SLM_F32 ? 4 : 2;
+    const unsigned C = P == 3 ? 8 : 12, weights = C * RECORDS, step = (20 + 4 * P) * RECORDS / 8, reads = P == 3 ? 64 : BYTES_MAX;
+    /* Begin at a record that begins with a byte. */
+    const uint64_t block = first / C & ~UINT64_C(1), offset = block / 2 * (5 + P);
+    const uint8_t *records = codes + offset;
+    uint64_t left = state->run_bytes - offset;
+    size_t skip = (size_t)(first - block * C);
     __m256i zero = _mm256_setzero_si256();
     while (count > 0) {
-        if (skip == 0 && count >= WEIGHTS) {
-            zero = _mm256_or_si256(zero, decode_group(dtype, records, factors, stream && (uintptr_t)target % 32 == 0, target));
-            records += 4 * RECORDS;
-            target += WEIGHTS * size;
-            count -= WEIGHTS;
-            continue;
+        const bool aligned = stream && (uintptr_t)target % 32 == 0;
+        if (skip == 0 && count >= weights && left >= reads) {
+            if (P == 4 && aligned) { /* records are no multiple of a vector */
+                _Alignas(32) uint8_t made[WEIGHTS_MAX * 4];
+                zero = _mm256_or_si256(zero, decode_group(P, dtype, records, factors, false, made));
+                for (size_t i = 0; i < weights * size; i += 32)
+                    _mm256_stream_si256((__m256i *)(void *)(target + i), _mm256_load_si256((const __m256i *)(const void *)(made + i)));
+            } else
+                zero = _mm256_or_si256(zero, decode_group(P, dtype, records, factors, aligned, target));
+            target += weights * size;
+            count -= weights;
+        } else { /* the range's beginning or end: only the records that it touches count */
+            uint8_t some[BYTES_MAX], made[WEIGHTS_MAX * 4];
+            uint16_t found[RECORDS];
+            const size_t n = count < weights - skip ? (size_t)count : weights - skip;
+            memset(some, 0, sizeof some);
+            memcpy(some, records, left < sizeof some ? (size_t)left : sizeof some);
+            _mm256_storeu_si256((__m256i *)(void *)found, decode_group(P, dtype, some, factors, false, made));
+            for (unsigned i = 0; i < RECORDS; i++)
+                if (record_of(i) >= skip / C && record_of(i) < (skip + n + C - 1) / C)
+                    zero = _mm256_or_si256(zero, _mm256_set1_epi16((short)found[i]));
+            memcpy(target, made + skip * size, n * size);
+            target += n * size;
+            count -= n;
+            skip = 0;
         }
-        /* The range's beginning or end: the records that it touches, valid ones behind them. */
-        uint8_t some[4 * RECORDS];
-        unsigned char weights[WEIGHTS * 4];
-        const size_t n = count < WEIGHTS - skip ? (size_t)count : WEIGHTS - skip;
-        memset(some, 1, sizeof some);
-        memcpy(some, records, (skip + n + 7) / 8 * 4);
-        zero = _mm256_or_si256(zero, decode_group(dtype, some, factors, false, weights));
-        memcpy(target, weights + skip * size, n * size);
-        records += 4 * RECORDS;
-        target += n * size;
-        count -= n;
-        skip = 0;
+        records += step;
+        left -= left < step ? left : step;
     }
     return _mm256_testz_si256(zero, zero) ? SLM_OK : SLM_E_RECORD;
 }
@@ -146,13 +236,18 @@ static slm_status decode(const decoder_state *state, const uint8_t *codes, uint1
     double factors[16];
     for (unsigned e = 0; e < 16; e++)
         factors[e] = (double)value / 32767 * (double)(1u << e);
-    const uint8_t *records = codes + 4 * (first / 8);
-    const unsigned skip = (unsigned)(first % 8);
+    if (state->coding.profile.P == 3) {
+        if (dtype == SLM_F32)
+            return decode_as(state, 3, SLM_F32, codes, first, count, factors, stream, target);
+        if (dtype == SLM_F16)
+            return decode_as(state, 3, SLM_F16, codes, first, count, factors, stream, target);
+        return decode_as(state, 3, SLM_BF16, codes, first, count, factors, stream, target);
+    }
     if (dtype == SLM_F32)
-        return decode_as(SLM_F32, records, skip, count, factors, stream, target);
+        return decode_as(state, 4, SLM_F32, codes, first, count, factors, stream, target);
     if (dtype == SLM_F16)
-        return decode_as(SLM_F16, records, skip, count, factors, stream, target);
-    return decode_as(SLM_BF16, records, skip, count, factors, stream, target);
+        return decode_as(state, 4, SLM_F16, codes, first, count, factors, stream, target);
+    return decode_as(state, 4, SLM_BF16, codes, first, count, factors, stream, target);
 }
 
 AVX2_END
