@@ -127,7 +127,7 @@ AVX2_INLINE void store_4_4(slm_dtype dtype, uint8_t *low, uint8_t *high, __m256 
     }
     const __m128i half = dtype == SLM_F16 ? _mm256_cvtps_ph(x, _MM_FROUND_TO_NEAREST_INT) : avx2_bf16(x);
     _mm_storel_epi64((__m128i *)(void *)low, half);
-    _mm_storeh_pd((double *)(void *)high, _mm_castsi128_pd(half));
+    _mm_storel_epi64((__m128i *)(void *)high, _mm_unpackhi_epi64(half, half));
 }
 
 /* The weights of 16 records. Returns all ones in the 16-bit lane of a seed 0; lane i is that of record_of(i). */
