@@ -40,7 +40,7 @@ static bool encode(const slm_profile *profile, slm_search search, unsigned threa
     const slm_encoder_options options = {
         .struct_size = sizeof options, .search = search, .scale_per_run = split, .threads = threads, .scale_candidates = candidates};
     slm_encoder *encoder;
-    slm_encode_report report = {0, 0, 0, 0, 0};
+    slm_encode_report report = {0};
     const uint64_t runs = count / coding.run_length;
     uint16_t *scales = malloc(runs * sizeof *scales);
     uint8_t *codes = malloc(runs * slm_profile_run_bytes(profile, coding.run_length));

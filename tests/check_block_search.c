@@ -327,7 +327,7 @@ static bool create(const slm_profile *p, searches_of searches) {
             continue;
         }
         block_search_prepare(made->search, UINT64_C(1) << 40, 1);
-        if (block_scratch_create(&made->scratch, made->search, NULL) != SLM_OK) {
+        if (block_scratch_create(&made->scratch, made->search, false, NULL) != SLM_OK) {
             return false;
         }
     }

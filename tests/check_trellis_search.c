@@ -81,7 +81,7 @@ static bool check_run(const check *c, const float *weights, const char *what, si
     for (size_t i = 0; i < RUN; i++) {
         stats.squared_norm += (double)weights[i] * (double)weights[i];
     }
-    if (trellis_choose_scale(c->kernels[0].search[0], c->kernels[0].scratch, &c->coding, &stats, weights, 1, &scale) != SLM_OK) {
+    if (trellis_choose_scale(c->kernels[0].search[0], c->kernels[0].scratch, &c->coding, &stats, weights, 1, 0, &scale) != SLM_OK) {
         return false;
     }
     reference_codes_from(c->kernels[0].search[0], c->entries, &c->coding, weights, scale, expected[0]);

@@ -103,7 +103,7 @@ static double error_with(const slm_coding *coding, const float *weights, uint16_
     for (size_t i = 0; i < coding->run_length; i++)
         targets[i] = (double)weights[i] / unit;
     assert_int_equal(block_search_create(&search, p, p->C, SLM_SEARCH_EXACT, NULL, NULL), SLM_OK);
-    assert_int_equal(block_scratch_create(&scratch, search, NULL), SLM_OK);
+    assert_int_equal(block_scratch_create(&scratch, search, false, NULL), SLM_OK);
     (void)block_search_run(search, scratch, targets, blocks, records, errors);
     for (size_t b = 0; b < blocks; b++)
         error += errors[b] * unit * unit;

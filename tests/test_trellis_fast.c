@@ -82,7 +82,7 @@ static uint16_t rule_scale(const trellis_search *search, trellis_scratch *scratc
     for (size_t i = 0; i < coding->run_length; i++)
         stats.squared_norm += (double)weights[i] * (double)weights[i];
     uint16_t scale = 0;
-    assert_int_equal(trellis_choose_scale(search, scratch, coding, &stats, weights, 1, &scale), SLM_OK);
+    assert_int_equal(trellis_choose_scale(search, scratch, coding, &stats, weights, 1, 0, &scale), SLM_OK);
     return scale;
 }
 

@@ -55,7 +55,7 @@ static uint16_t some_scale(const trellis_search *search, trellis_scratch *scratc
     for (size_t i = 0; i < coding->run_length; i++)
         stats.squared_norm += (double)weights[i] * (double)weights[i];
     uint16_t scale = 0;
-    assert_int_equal(trellis_choose_scale(search, scratch, coding, &stats, weights, 1, &scale), SLM_OK);
+    assert_int_equal(trellis_choose_scale(search, scratch, coding, &stats, weights, 1, 0, &scale), SLM_OK);
     slm_decoder decoder;
     assert_int_equal(slm_decoder_init(&decoder, coding, NULL), SLM_OK);
     assert_int_equal(slm_decoder_check_scale(&decoder, scale), SLM_OK);

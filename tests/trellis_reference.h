@@ -32,6 +32,16 @@ static inline int64_t *reference_entries(const trellis_search *search) {
     return all;
 }
 
+/* What a difference costs where its square counts root^2 times: its multiple is rounded to a 2^15th, halves up. */
+static inline uint64_t reference_weighted_square(const trellis_search *search, int64_t difference, const importance_root *root) {
+    int64_t multiplier = root->significand;
+    const int exponent = root->exponent + 15 + (int)search->shape.shift;
+    multiplier = exponent >= 0 ? multiplier << exponent : (multiplier + (INT64_C(1) << (-exponent - 1))) >> -exponent;
+    const int64_t twice = 2 * difference * multiplier + 32768; /* floor(x / 2^15 + 1/2) = floor((2 x + 2^15) / 2^16) */
+    const int64_t rounded = twice / 65536 - (twice % 65536 < 0);
+    return (uint64_t)(rounded * rounded) >> 16;
+}
+
 /* What a seed costs at block `block`, of which the first `count` weights are real. */
 static inline uint64_t reference_branch(const trellis_search *search, const int64_t *entries, const int32_t *targets, unsigned count) {
     uint64_t sum = 0;
@@ -48,10 +58,23 @@ static inline void reference_put(uint8_t *codes, uint64_t bit, unsigned width, u
             codes[(bit + i) / 8] |= (uint8_t)(1u << ((bit + i) % 8));
 }
 
+/* The same with the roots of the weights of the errors, from that of the first on, which is number `at`. */
+static inline uint64_t reference_weighted_branch(const trellis_search *search, const int64_t *entries, const int32_t *targets,
+                                                 unsigned count, const importance *of, uint64_t at) {
+    uint64_t sum = 0;
+    for (unsigned c = 0; c < count; c++) {
+        int32_t target = targets[c];
+        target = target > (1 << 17) ? 1 << 17 : target < -(1 << 17) ? -(1 << 17) : target;
+        sum += reference_weighted_square(search, target - entries[c], &of->roots[(at + c) % of->period]);
+    }
+    return sum;
+}
+
 /* Viterbi over all 2^K seeds: least cost; of several, the least last seed, then before each seed the least digit. entries: of
- * reference_entries(). A seed's cost so far depends on its low K - k bits alone: seeds that share them have the same 2^k before them. */
-static inline void reference_codes_from(const trellis_search *search, const int64_t *entries, const slm_coding *coding,
-                                        const float *weights, uint16_t scale, uint8_t *codes) {
+ * reference_entries(); errors count as `of` says, if not NULL, from element `first` of it on. A seed's cost so far depends on its low K - k
+ * bits alone: seeds that share them have the same 2^k before them. */
+static inline void reference_codes_weighted(const trellis_search *search, const int64_t *entries, const slm_coding *coding,
+                                            const importance *of, uint64_t first, const float *weights, uint16_t scale, uint8_t *codes) {
     const slm_profile *p = &search->profile;
     const size_t n = (size_t)coding->run_length, states = (size_t)1 << p->K, groups = states >> p->k, blocks = (n + p->C - 1) / p->C;
     int32_t *targets = malloc(n * sizeof *targets);
@@ -73,7 +96,9 @@ static inline void reference_codes_from(const trellis_search *search, const int6
             }
         }
         for (size_t s = 0; s < states; s++)
-            costs[s] = before[s & (groups - 1)] + reference_branch(search, entries + s * p->C, targets + t * p->C, count);
+            costs[s] = before[s & (groups - 1)] +
+                       (of != NULL ? reference_weighted_branch(search, entries + s * p->C, targets + t * p->C, count, of, first + t * p->C)
+                                   : reference_branch(search, entries + s * p->C, targets + t * p->C, count));
     }
     size_t state = 0;
     for (size_t s = 1; s < states; s++)
@@ -89,6 +114,11 @@ static inline void reference_codes_from(const trellis_search *search, const int6
     free(costs);
     free(before);
     free(digits);
+}
+
+static inline void reference_codes_from(const trellis_search *search, const int64_t *entries, const slm_coding *coding,
+                                        const float *weights, uint16_t scale, uint8_t *codes) {
+    reference_codes_weighted(search, entries, coding, NULL, 0, weights, scale, codes);
 }
 
 static inline void reference_codes(const trellis_search *search, const slm_coding *coding, const float *weights, uint16_t scale,

@@ -102,7 +102,7 @@ static double double_of(uint64_t bits) {
     return value;
 }
 
-#define RECORD_FIELDS 14
+#define RECORD_FIELDS 16
 
 static void to_fields(const record *r, uint64_t fields[RECORD_FIELDS]) {
     const slm_encode_state *s = &r->state;
@@ -120,22 +120,25 @@ static void to_fields(const record *r, uint64_t fields[RECORD_FIELDS]) {
                                          bits_of(report->squared_error),
                                          bits_of(report->maximum_error),
                                          report->blocks,
-                                         report->examined};
+                                         report->examined,
+                                         bits_of(report->weighted_norm),
+                                         bits_of(report->weighted_error)};
     memcpy(fields, all, sizeof all);
 }
 
 static record from_fields(const uint64_t f[RECORD_FIELDS], uint64_t sum) {
-    return (record){.tensor = (size_t)f[0],
-                    .first_scale = f[1],
-                    .first_code_byte = f[2],
-                    .state = {.elements = f[3],
-                              .scales = f[4],
-                              .code_bytes = f[5],
-                              .group = f[6],
-                              .pieces = f[7],
-                              .scale = (uint16_t)f[8],
-                              .report = {double_of(f[9]), double_of(f[10]), double_of(f[11]), f[12], f[13]}},
-                    .sum = sum};
+    return (record){
+        .tensor = (size_t)f[0],
+        .first_scale = f[1],
+        .first_code_byte = f[2],
+        .state = {.elements = f[3],
+                  .scales = f[4],
+                  .code_bytes = f[5],
+                  .group = f[6],
+                  .pieces = f[7],
+                  .scale = (uint16_t)f[8],
+                  .report = {double_of(f[9]), double_of(f[10]), double_of(f[11]), f[12], f[13], double_of(f[14]), double_of(f[15])}},
+        .sum = sum};
 }
 
 static bool put_record(encode_journal *j, const record *r, fault *f) {

@@ -45,7 +45,15 @@ SLM_API slm_status slm_encoder_create(slm_encoder **encoder, const slm_coding *c
                                       slm_error *error);
 SLM_API slm_status slm_encoder_retarget(slm_encoder *encoder, uint64_t run_length, unsigned rotation,
                                         uint16_t sign_seed); /* no other thread may use it meanwhile */
-SLM_API void slm_encoder_free(slm_encoder *encoder);         /* NULL is allowed */
+
+/* From the next tensor on the squared error of element i counts values[i mod columns] times: the mean square of what a weight is multiplied
+ * with, say. The numbers matter relative to their mean; below 2^-16 of it and above 1,024 times it they count as that. NULL, or values that
+ * are all equal: all errors count alike. The search is exact then, whatever was asked for; with a rotation, each of whose errors spreads
+ * over a segment, the segment's mean is what counts for all of it. The scale's rule in block coding takes no notice. No other thread may
+ * use the encoder meanwhile. SLM_E_ARGUMENT: negative or not finite, no columns, or the paper's search; SLM_E_MEMORY. */
+SLM_API slm_status slm_encoder_set_importance(slm_encoder *encoder, const float *values, uint64_t columns, slm_error *error);
+
+SLM_API void slm_encoder_free(slm_encoder *encoder); /* NULL is allowed */
 SLM_API const char *slm_encoder_kernel(const slm_encoder *encoder);
 
 typedef struct slm_encode_report {
@@ -54,6 +62,8 @@ typedef struct slm_encode_report {
     double maximum_error; /* largest |w - value| */
     uint64_t blocks;      /* blocks or seeds searched */
     uint64_t examined;    /* block coding: seeds looked at more closely than by their bound */
+    /* The two sums with each square times its importance, relative to the mean; the same as without where there is none. */
+    double weighted_norm, weighted_error;
 } slm_encode_report;
 
 /* How far a tensor is coded: from here a later call goes on, as if it had never been cut off. */

@@ -52,7 +52,7 @@ static void factorise(seed_lattice *lattice) {
     }
 }
 
-void seed_lattice_make(seed_lattice *lattice, const slm_profile *profile, unsigned rows, uint32_t seed) {
+void seed_lattice_make(seed_lattice *lattice, const slm_profile *profile, unsigned rows, const double *roots, uint32_t seed) {
     uint32_t values[SLM_C_MAX * SLM_P_MAX];
     const unsigned columns = profile->P;
     const double middle = (double)(UINT32_C(1) << (profile->W - 1));
@@ -63,7 +63,10 @@ void seed_lattice_make(seed_lattice *lattice, const slm_profile *profile, unsign
     double square = 0;
     for (unsigned c = 0; c < rows; c++) {
         for (unsigned p = 0; p < columns; p++) {
-            const double entry = (double)values[c * columns + p] - middle;
+            double entry = (double)values[c * columns + p] - middle;
+            if (roots != NULL) {
+                entry *= roots[c];
+            }
             lattice->entries[p * rows + c] = entry;
             square += entry * entry;
         }
@@ -123,7 +126,8 @@ scan_shape scan_shape_of(const slm_profile *profile, unsigned rows) {
     return shape;
 }
 
-void scan_basis_fill(const slm_profile *profile, scan_shape shape, uint32_t first_seed, uint32_t groups, float *basis, float *shortest) {
+void scan_basis_fill(const slm_profile *profile, scan_shape shape, const double *roots, uint32_t first_seed, uint32_t groups, float *basis,
+                     float *shortest) {
     const uint32_t last = (UINT32_C(1) << profile->K) - 1;
     const size_t group_size = (size_t)shape.columns * shape.rows * SCAN_LANES;
     seed_lattice lattice;
@@ -138,7 +142,7 @@ void scan_basis_fill(const slm_profile *profile, scan_shape shape, uint32_t firs
             shortest[i] = INFINITY;
             continue;
         }
-        seed_lattice_make(&lattice, profile, shape.rows, seed);
+        seed_lattice_make(&lattice, profile, shape.rows, roots, seed);
         for (unsigned k = 0; k < shape.columns; k++) {
             orthogonal_column(&lattice, shape.complement ? lattice.reflections + k : k, column);
             for (unsigned c = 0; c < shape.rows; c++) {

@@ -4,8 +4,8 @@
 
 #include "slm/profile.h"
 
-/* U (rows x P, integers v - 2^(W-1)) and R, upper trapezoidal, with Q kept as Householder reflections. Where rows < P, R has only
- * `rows` rows. U need not have full rank: Q is orthogonal and Q R = U whatever the rank. */
+/* U (rows x P, integers v - 2^(W-1), or these times the roots of weights) and R, upper trapezoidal, with Q kept as Householder reflections.
+ * Where rows < P, R has only `rows` rows. U need not have full rank: Q is orthogonal and Q R = U whatever the rank. */
 typedef struct seed_lattice {
     unsigned rows;
     unsigned columns;                         /* P */
@@ -18,8 +18,8 @@ typedef struct seed_lattice {
     double shortest;                          /* smallest |R_ii|, 0 where rows < P: no nonzero U q with integer q is shorter */
 } seed_lattice;
 
-/* The first `rows` (1..C) rows of U of a seed, factorised. */
-void seed_lattice_make(seed_lattice *lattice, const slm_profile *profile, unsigned rows, uint32_t seed);
+/* The first `rows` (1..C) rows of U of a seed, factorised; each times its root where errors are weighted (else `roots` is NULL). */
+void seed_lattice_make(seed_lattice *lattice, const slm_profile *profile, unsigned rows, const double *roots, uint32_t seed);
 
 /* vector (rows long) becomes Q^T vector: the first `reflections` numbers lie in the space Q spans, the others beside it. */
 void seed_lattice_project(const seed_lattice *lattice, double *vector);
@@ -37,6 +37,7 @@ scan_shape scan_shape_of(const slm_profile *profile, unsigned rows);
 
 /* Fills groups of a scan basis for the seeds first_seed .. first_seed + groups * SCAN_LANES - 1 (first_seed a multiple of SCAN_LANES),
  * zeros for seed 0 and seeds beyond 2^K - 1, and shortest[], one a seed, rounded down. */
-void scan_basis_fill(const slm_profile *profile, scan_shape shape, uint32_t first_seed, uint32_t groups, float *basis, float *shortest);
+void scan_basis_fill(const slm_profile *profile, scan_shape shape, const double *roots, uint32_t first_seed, uint32_t groups, float *basis,
+                     float *shortest);
 
 #endif

@@ -173,7 +173,7 @@ static void examine(const block_cells *cells, slm_search mode, const near_block 
         }
     }
     seed_lattice lattice;
-    seed_lattice_make(&lattice, profile, tables->shape.rows, seed);
+    seed_lattice_make(&lattice, profile, tables->shape.rows, NULL, seed);
     if (mode == SLM_SEARCH_PAPER || best->error == INFINITY) {
         candidate_search_paper(profile, &lattice, seed, block->target, best); /* for the exact search a good first one */
     }

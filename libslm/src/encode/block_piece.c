@@ -89,8 +89,8 @@ static void expand(const slm_profile *profile, uint64_t record, unsigned count, 
 }
 
 /* What `integers` lose against the weights. */
-static void account(const slm_coding *coding, const float *weights, int64_t *integers, uint64_t count, uint64_t column, uint16_t scale,
-                    search_stats *stats) {
+static void account(const slm_coding *coding, const importance *of, uint64_t element, const float *weights, int64_t *integers,
+                    uint64_t count, uint64_t column, uint16_t scale, search_stats *stats) {
     const double divisor = divisor_of(&coding->profile);
     const double step = bfloat_value(scale);
     *stats = (search_stats){0};
@@ -107,6 +107,15 @@ static void account(const slm_coding *coding, const float *weights, int64_t *int
         stats->squared_norm += weight * weight;
         stats->squared_error += error * error;
         stats->maximum_error = error > stats->maximum_error ? error : stats->maximum_error;
+        if (of != NULL) {
+            const double counts = of->weights[(element + i) % of->columns];
+            stats->weighted_norm += counts * (weight * weight);
+            stats->weighted_error += counts * (error * error);
+        }
+    }
+    if (of == NULL) {
+        stats->weighted_norm = stats->squared_norm;
+        stats->weighted_error = stats->squared_error;
     }
 }
 
@@ -128,6 +137,17 @@ static size_t make_targets(const slm_profile *profile, encode_worker *worker, pi
     return (size_t)(shape.segments * (short_last ? rest != 0 : whole / profile->C));
 }
 
+/* Records of the blocks that make_targets() made targets of. */
+static uint64_t search_blocks(const slm_encoder *encoder, encode_worker *worker, piece_shape shape, bool short_last, size_t blocks,
+                              uint64_t *records) {
+    const block_search *search = short_last ? encoder->short_last : encoder->blocks;
+    block_scratch *scratch = short_last ? worker->block_short : worker->block;
+    if (encoder->importance != NULL) {
+        return block_weighted_search(encoder, worker, shape, short_last, blocks, records);
+    }
+    return block_search_run(search, scratch, worker->targets, blocks, records, NULL);
+}
+
 void block_piece_encode(const slm_encoder *encoder, encode_worker *worker, piece_shape shape, uint64_t column) {
     const slm_profile *profile = &encoder->coding.profile;
     const unsigned record_bits = slm_profile_record_bits(profile);
@@ -137,13 +157,12 @@ void block_piece_encode(const slm_encoder *encoder, encode_worker *worker, piece
     uint64_t examined = 0;
     const size_t blocks = make_targets(profile, worker, shape, false);
     if (blocks > 0) {
-        examined += block_search_run(encoder->blocks, worker->block, worker->targets, blocks, worker->records, NULL);
+        examined += search_blocks(encoder, worker, shape, false, blocks, worker->records);
     }
     const uint64_t *last_records = worker->records + blocks;
     if (rest != 0) {
         const size_t short_blocks = make_targets(profile, worker, shape, true);
-        examined +=
-            block_search_run(encoder->short_last, worker->block_short, worker->targets, short_blocks, worker->records + blocks, NULL);
+        examined += search_blocks(encoder, worker, shape, true, short_blocks, worker->records + blocks);
     }
     memset(worker->codes, 0, (size_t)(shape.segments * code_bytes));
     for (uint64_t s = 0; s < shape.segments; s++) {
@@ -158,7 +177,8 @@ void block_piece_encode(const slm_encoder *encoder, encode_worker *worker, piece
             put_bits(codes, whole * record_bits, record_bits, last_records[s]);
             expand(profile, last_records[s], rest, integers + whole * profile->C);
         }
-        account(&encoder->coding, worker->weights + s * shape.length, integers, shape.length, column, worker->scales[s], &worker->stats[s]);
+        account(&encoder->coding, encoder->importance, worker->element + s * shape.length, worker->weights + s * shape.length, integers,
+                shape.length, column, worker->scales[s], &worker->stats[s]);
         worker->stats[s].blocks = whole + (rest != 0);
     }
     worker->stats[0].examined = examined; /* of all segments: the search knows no borders */

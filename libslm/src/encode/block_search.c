@@ -25,6 +25,9 @@
 #define FRESH_BATCH 4104     /* the same, tables made on the fly */
 #define PIECE_MAX 16384      /* blocks a call, so that the blocks of a cell come together */
 #define PIECES 16            /* of a tensor, for the threads */
+/* A weighted search makes a basis for each place that blocks begin at: many blocks should share it. */
+#define WEIGHTED_PIECE_MAX 131072
+#define WEIGHTED_PIECES 4
 
 /* Blocks from which a level's lists are worth making. */
 static const uint64_t worth[CELL_LEVELS] = {4000, 40000};
@@ -52,6 +55,7 @@ struct block_scratch {
     slm_allocator allocator;
     size_t batch;
     uint32_t tile_groups;
+    const double *roots; /* of the weights of a block's errors, or NULL */
     void *basis_memory;
     float *basis; /* aligned in it: a tile made on the fly */
     float *shortest;
@@ -156,7 +160,11 @@ const char *block_search_kernel(const block_search *search) { return search->ker
 
 unsigned block_search_rows(const block_search *search) { return search->shape.rows; }
 
-size_t block_search_piece(const block_search *search, uint64_t blocks) {
+size_t block_search_piece(const block_search *search, uint64_t blocks, bool weighted) {
+    if (weighted) {
+        const uint64_t part = blocks / WEIGHTED_PIECES / 8 * 8;
+        return part < 4 * BATCH ? 4 * BATCH : part < WEIGHTED_PIECE_MAX ? (size_t)part : WEIGHTED_PIECE_MAX;
+    }
     if (search->tables.basis == NULL) {
         return FRESH_BATCH;
     }
@@ -164,19 +172,20 @@ size_t block_search_piece(const block_search *search, uint64_t blocks) {
     return part < 4 * BATCH ? 4 * BATCH : part < PIECE_MAX ? (size_t)part : PIECE_MAX;
 }
 
-slm_status block_scratch_create(block_scratch **scratch, block_search *search, const slm_allocator *allocator) {
+slm_status block_scratch_create(block_scratch **scratch, block_search *search, bool weighted, const slm_allocator *allocator) {
+    const bool fresh = weighted || search->tables.basis == NULL;
     const slm_allocator chosen = slmi_allocator(allocator);
     block_scratch *made = slmi_allocate_zeroed(&chosen, 1, sizeof *made);
     if (made == NULL) {
         return SLM_E_MEMORY;
     }
     made->allocator = chosen;
-    made->batch = search->tables.basis != NULL ? BATCH : FRESH_BATCH;
-    made->tile_groups = search->tables.basis != NULL ? TILE_GROUPS : FRESH_TILE_GROUPS;
+    made->batch = fresh ? FRESH_BATCH : BATCH;
+    made->tile_groups = fresh ? FRESH_TILE_GROUPS : TILE_GROUPS;
     const size_t rows = search->shape.rows;
     const size_t batch = made->batch;
     int complete = 1;
-    if (search->tables.basis == NULL) {
+    if (fresh) {
         const size_t seeds = (size_t)made->tile_groups * SCAN_LANES;
         made->basis_memory = allocate_basis(&chosen, seeds * rows * search->shape.columns, &made->basis);
         made->shortest = slmi_allocate(&chosen, seeds, sizeof(float));
@@ -192,7 +201,7 @@ slm_status block_scratch_create(block_scratch **scratch, block_search *search, c
     (void)pthread_mutex_lock(&search->lock);
     const int level = search->level;
     (void)pthread_mutex_unlock(&search->lock);
-    if (level >= 0) {
+    if (level >= 0 && !weighted) {
         made->near_best = slmi_allocate(&chosen, NEAR_BLOCKS, sizeof *made->near_best);
         made->has_near = near_scratch_create(&made->near, &search->cells, (unsigned)level, &chosen) == SLM_OK;
         complete = complete && made->near_best != NULL && made->has_near;
@@ -228,6 +237,8 @@ void block_scratch_free(block_scratch *scratch) {
     }
 }
 
+void block_scratch_weigh(block_scratch *scratch, const double *roots) { scratch->roots = roots; }
+
 /* Whether no seed above `seed` can beat or tie: the best possible error is reached, and a tie goes to the smaller seed. */
 static int is_settled(const block_search *search, const best_candidate *best, double floor, uint32_t seed) {
     return best->error <= floor && (best->key >> (search->profile.E + search->profile.P * search->profile.B)) <= seed;
@@ -239,9 +250,10 @@ static float limit_of(const block_search *search, const best_candidate *best, do
     return limit < 4 ? nextafterf((float)limit, INFINITY) : 4;
 }
 
-static void examine(const block_search *search, const double *target, double length, uint32_t seed, best_candidate *best) {
+static void examine(const block_search *search, const double *roots, const double *target, double length, uint32_t seed,
+                    best_candidate *best) {
     seed_lattice lattice;
-    seed_lattice_make(&lattice, &search->profile, search->shape.rows, seed);
+    seed_lattice_make(&lattice, &search->profile, search->shape.rows, roots, seed);
     /* The paper's candidate is a good first one for the exact search too. */
     candidate_search_paper(&search->profile, &lattice, seed, target, best);
     if (search->mode == SLM_SEARCH_EXACT) {
@@ -292,7 +304,7 @@ static uint64_t examine_found(const block_search *search, block_scratch *scratch
         if (search->mode == SLM_SEARCH_EXACT && shortest[seed - first_seed] > 2 * length * (1 + 1e-6)) {
             continue;
         }
-        examine(search, target, length, seed, best);
+        examine(search, scratch->roots, target, length, seed, best);
         examined++;
         limit = limit_of(search, best, length);
     }
@@ -322,11 +334,11 @@ static uint64_t search_batch(const block_search *search, block_scratch *scratch,
         const float *shortest;
         scan.first_seed = group * SCAN_LANES;
         scan.groups = tile;
-        if (search->tables.basis != NULL) {
+        if (search->tables.basis != NULL && scratch->roots == NULL) {
             scan.basis = search->tables.basis + (size_t)scan.first_seed * rows * search->shape.columns;
             shortest = search->tables.shortest + scan.first_seed;
         } else {
-            scan_basis_fill(&search->profile, search->shape, scan.first_seed, tile, scratch->basis, scratch->shortest);
+            scan_basis_fill(&search->profile, search->shape, scratch->roots, scan.first_seed, tile, scratch->basis, scratch->shortest);
             scan.basis = scratch->basis;
             shortest = scratch->shortest;
         }
@@ -389,8 +401,9 @@ uint64_t block_search_run(const block_search *search, block_scratch *scratch, co
             square += target[c] * target[c];
         }
         const double length = sqrt(square);
-        const double floor = candidate_floor(target, rows);
-        examine(search, target, length, 1, &best);
+        const double floor =
+            scratch->roots == NULL ? candidate_floor(target, rows) : 0; /* T is an integer; times a root it is any number */
+        examine(search, scratch->roots, target, length, 1, &best);
         examined++;
         if (is_settled(search, &best, floor, 1)) { /* such as a block of zeros */
             deliver(search, i, &best, records, errors);

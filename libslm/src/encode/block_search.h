@@ -20,10 +20,14 @@ unsigned block_search_rows(const block_search *search);
 void block_search_prepare(block_search *search, uint64_t blocks, unsigned threads);
 
 /* How many blocks of so many a call of block_search_run should have, so that tables serve many: a multiple of 8. */
-size_t block_search_piece(const block_search *search, uint64_t blocks);
+size_t block_search_piece(const block_search *search, uint64_t blocks, bool weighted);
 
-slm_status block_scratch_create(block_scratch **scratch, block_search *search, const slm_allocator *allocator);
+/* Scratch memory for searches with weights, or for those without. */
+slm_status block_scratch_create(block_scratch **scratch, block_search *search, bool weighted, const slm_allocator *allocator);
 void block_scratch_free(block_scratch *scratch); /* NULL is allowed */
+
+/* From now on weight c of each block counts roots[c]^2; targets are then given times their roots. The roots stay the caller's. */
+void block_scratch_weigh(block_scratch *scratch, const double *roots);
 
 /* The records of `count` blocks. targets: count x rows finite numbers, weights in units of T. errors (may be NULL): sum of (target - T)^2
  * of each. Returns how many seeds were looked at more closely than by their bound. */

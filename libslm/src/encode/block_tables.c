@@ -44,7 +44,7 @@ slm_status seed_tables_create(seed_tables *tables, const slm_profile *profile, u
     }
     tables->basis = basis;
     tables->shortest = tables->memory[1];
-    scan_basis_fill(profile, tables->shape, 0, tables->groups, tables->basis, tables->shortest);
+    scan_basis_fill(profile, tables->shape, NULL, 0, tables->groups, tables->basis, tables->shortest);
     return SLM_OK;
 }
 
@@ -133,7 +133,7 @@ slm_status seed_tables_complete(seed_tables *tables, const slm_allocator *alloca
     for (uint32_t seed = 0; seed < seeds; seed++) {
         store_integers(tables, seed); /* zeros where there is no seed */
         if (!shape.complement && seed > 0 && seed >> tables->profile.K == 0) {
-            seed_lattice_make(&lattice, &tables->profile, shape.rows, seed);
+            seed_lattice_make(&lattice, &tables->profile, shape.rows, NULL, seed);
             store_brief(tables, seed, &lattice);
         }
     }

@@ -11,6 +11,12 @@ static const char *kernel_of(const slm_encoder *encoder) { return encoder->kerne
 /* The searches a coding needs beside those there are. */
 static slm_status prepare(slm_encoder *encoder) {
     const slm_profile *profile = &encoder->coding.profile;
+    if (encoder->importance != NULL) {
+        const slm_status aimed = importance_aim(encoder->importance, encoder->coding.rotation);
+        if (aimed != SLM_OK) {
+            return aimed;
+        }
+    }
     if (profile->coding == SLM_CODING_TRELLIS) {
         if (encoder->trellis != NULL) {
             return SLM_OK;
@@ -116,12 +122,34 @@ slm_status slm_encoder_retarget(slm_encoder *encoder, uint64_t run_length, unsig
     return status;
 }
 
+slm_status slm_encoder_set_importance(slm_encoder *encoder, const float *values, uint64_t columns, slm_error *error) {
+    importance *made = NULL;
+    if (values != NULL) {
+        if (encoder->search == SLM_SEARCH_PAPER) {
+            return slmi_fail_call(error, SLM_E_ARGUMENT, "the paper's search takes all errors alike");
+        }
+        slm_status status = importance_create(&made, values, columns, &encoder->allocator);
+        if (status == SLM_OK && made != NULL) {
+            status = importance_aim(made, encoder->coding.rotation);
+        }
+        if (status != SLM_OK) {
+            importance_free(made);
+            return status == SLM_E_MEMORY ? slmi_fail_memory(error)
+                                          : slmi_fail_call(error, status, "an importance is a finite number of at least 0 for each column");
+        }
+    }
+    importance_free(encoder->importance);
+    encoder->importance = made;
+    return SLM_OK;
+}
+
 void slm_encoder_free(slm_encoder *encoder) {
     if (encoder != NULL) {
         const slm_allocator allocator = encoder->allocator;
         block_search_free(encoder->blocks);
         block_search_free(encoder->short_last);
         trellis_search_free(encoder->trellis);
+        importance_free(encoder->importance);
         slmi_free(&allocator, encoder);
     }
 }

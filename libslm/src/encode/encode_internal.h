@@ -5,6 +5,7 @@
 #include <float.h>
 
 #include "block_search.h"
+#include "importance.h"
 #include "scale_candidates.h"
 #include "search_stats.h"
 #include "slm/encode.h"
@@ -18,6 +19,7 @@ struct slm_encoder {
     unsigned candidates; /* scales tried in full; 1: the rule's alone */
     unsigned threads;
     char kernel[16];          /* as asked for; "" for the fastest */
+    importance *importance;   /* of squared errors by column; NULL: all alike */
     block_search *blocks;     /* block coding: whole blocks */
     block_search *short_last; /* block coding: a run's last block of run_length mod C weights, or NULL */
     trellis_search *trellis;  /* trellis coding */
@@ -34,9 +36,16 @@ typedef struct piece_shape {
     bool is_part; /* of a run */
 } piece_shape;
 
+/* A block, and where in the period of the importance it begins. */
+typedef struct weighted_block {
+    uint64_t place;
+    size_t block;
+} weighted_block;
+
 /* Working memory of one thread. */
 typedef struct encode_worker {
     slm_allocator allocator;
+    uint64_t element;  /* of the tensor: the piece's first */
     float *weights;    /* a piece's */
     double *rotated;   /* block coding: the same, in double and rotated where the coding is */
     double *sample;    /* block coding: blocks a scale is tried on */
@@ -46,6 +55,10 @@ typedef struct encode_worker {
     uint16_t *scales;  /* a piece's, one a segment */
     uint8_t *codes;
     search_stats *stats; /* of each segment */
+    /* Block coding with an importance: */
+    weighted_block *order;
+    double *gathered; /* targets of blocks that have the same weights, times their roots */
+    uint64_t *gathered_records;
     /* Where several scales are tried: */
     uint16_t *candidates; /* of each segment, encoder->candidates places */
     uint8_t *best_codes;
@@ -81,5 +94,10 @@ void block_piece_measure(const slm_encoder *encoder, encode_worker *worker, uint
 /* Codes a piece that was measured, with worker->scales; sets worker->codes and worker->stats. `column`: that of each segment's first weight
  * in its run. */
 void block_piece_encode(const slm_encoder *encoder, encode_worker *worker, piece_shape shape, uint64_t column);
+
+/* block_weighted.c. Records of the blocks whose targets are in worker->targets, under the encoder's importance; returns how many seeds were
+ * looked at closely. */
+uint64_t block_weighted_search(const slm_encoder *encoder, encode_worker *worker, piece_shape shape, bool short_last, size_t blocks,
+                               uint64_t *records);
 
 #endif

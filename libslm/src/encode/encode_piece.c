@@ -24,7 +24,8 @@ slm_status encode_piece_scale(const slm_encoder *encoder, encode_worker *worker,
     const slm_profile *profile = &encoder->coding.profile;
     const uint64_t first = s * shape.length;
     if (encoder->trellis != NULL) {
-        return trellis_choose_scale(encoder->trellis, worker->trellis, &encoder->coding, stats, worker->weights + first, 1,
+        trellis_scratch_weigh(worker->trellis, encoder->importance, worker->element + first);
+        return trellis_choose_scale(encoder->trellis, worker->trellis, &encoder->coding, stats, worker->weights + first, 1, 0,
                                     &worker->scales[s]);
     }
     const uint64_t blocks = shape.length / profile->C;
@@ -47,6 +48,7 @@ slm_status encode_piece_search(const slm_encoder *encoder, encode_worker *worker
     const uint64_t run_bytes = encode_code_bytes(encoder, shape.length);
     slm_status status = SLM_OK;
     for (uint64_t s = 0; status == SLM_OK && s < shape.segments; s++) {
+        trellis_scratch_weigh(worker->trellis, encoder->importance, worker->element + s * shape.length);
         status = trellis_encode_run(encoder->trellis, worker->trellis, &encoder->coding, worker->weights + s * shape.length,
                                     worker->scales[s], worker->codes + s * run_bytes, &worker->stats[s]);
     }
@@ -75,7 +77,7 @@ slm_status encode_piece_search_scales(const slm_encoder *encoder, encode_worker 
             return status;
         }
         for (uint64_t s = 0; s < segments; s++) {
-            if (i == 0 || worker->stats[s].squared_error < worker->best_stats[s].squared_error) {
+            if (i == 0 || worker->stats[s].weighted_error < worker->best_stats[s].weighted_error) {
                 const uint64_t examined = i == 0 ? 0 : worker->best_stats[s].examined;
                 memcpy(worker->best_codes + s * bytes, worker->codes + s * bytes, bytes);
                 worker->best_scales[s] = worker->scales[s];

@@ -105,8 +105,8 @@ static slm_encode_state state_of(const encode_job *job, uint64_t pieces, const s
     state.code_bytes = at.run * encode_code_bytes(encoder, encoder->coding.run_length);
     state.code_bytes += at.column > 0 ? encode_code_bytes(encoder, at.column) : 0;
     state.scales = !encoder->scale_per_run ? 1 : job->pass == PASS_SCALE_AND_CODE ? at.run : job->first_run + 1;
-    state.report =
-        (slm_encode_report){search->squared_norm, search->squared_error, search->maximum_error, search->blocks, search->examined};
+    state.report = (slm_encode_report){search->squared_norm, search->squared_error, search->maximum_error, search->blocks,
+                                       search->examined,     search->weighted_norm, search->weighted_error};
     return state;
 }
 
@@ -160,6 +160,7 @@ static slm_status do_piece(const encode_job *job, encode_worker *worker, uint64_
     const uint64_t count = at.shape.segments * at.shape.length;
     const uint64_t first = at.run * job->encoder->coding.run_length + at.column;
     slm_status status = read_weights(job->io, first, count, worker->weights, failed_element);
+    worker->element = first;
     if (status == SLM_OK) {
         if (job->pass == PASS_MEASURE) {
             for (uint64_t s = 0; s < at.shape.segments; s++) {
@@ -189,7 +190,7 @@ static void *work(void *argument) {
         }
         const uint64_t piece = job->next++;
         (void)pthread_mutex_unlock(&job->lock);
-        piece_result result = {true, {0, 0, 0}, {0, 0, 0, 0, 0}};
+        piece_result result = {.done = true};
         uint64_t failed_element = UINT64_MAX;
         const slm_status status = do_piece(job, start->worker, piece, &result, &failed_element);
         (void)pthread_mutex_lock(&job->lock);
@@ -302,7 +303,10 @@ static slm_status choose_group_scale(encode_job *job, encode_worker *worker, con
         uint64_t runs = 0;
         status = sample_runs(job, &encoder->allocator, &sample, &runs);
         if (status == SLM_OK) {
-            status = trellis_choose_scale(encoder->trellis, worker->trellis, &encoder->coding, stats, sample, runs, &job->scale);
+            const uint64_t run_length = encoder->coding.run_length;
+            trellis_scratch_weigh(worker->trellis, encoder->importance, job->first_run * run_length);
+            status = trellis_choose_scale(encoder->trellis, worker->trellis, &encoder->coding, stats, sample, runs,
+                                          job->runs / runs * run_length, &job->scale);
         }
         slmi_free(&encoder->allocator, sample);
         return status;
@@ -324,17 +328,17 @@ static slm_status search_group_scales(encode_job *job, encode_worker *workers, u
     double least = 0;
     for (unsigned i = 0; count > 1 && i < count; i++) {
         const uint16_t best = job->scale;
-        job_totals trial = {{0, 0, 0}, {0, 0, 0, 0, 0}};
+        job_totals trial = {0};
         job->scale = candidates[i];
         const slm_status status = run_pass(job, PASS_TRY, 0, workers, threads, &trial);
         if (status != SLM_OK) {
             return status;
         }
         spent->examined += trial.search.examined;
-        if (i > 0 && !(trial.search.squared_error < least)) {
+        if (i > 0 && !(trial.search.weighted_error < least)) {
             job->scale = best;
         } else {
-            least = trial.search.squared_error;
+            least = trial.search.weighted_error;
         }
     }
     return SLM_OK;
@@ -357,7 +361,8 @@ static bool resume_group(encode_job *job, const slm_encode_state *from, uint64_t
     job->scale = from->scale;
     job->pass = job->encoder->scale_per_run && !job->shape.is_part ? PASS_SCALE_AND_CODE : PASS_CODE;
     const slm_encode_report *report = &from->report;
-    totals->search = (search_stats){report->squared_norm, report->squared_error, report->maximum_error, report->blocks, report->examined};
+    totals->search = (search_stats){report->squared_norm, report->squared_error, report->maximum_error, report->blocks,
+                                    report->examined,     report->weighted_norm, report->weighted_error};
     if (from->pieces == 0 || from->pieces > job->pieces) {
         return false;
     }
@@ -413,7 +418,7 @@ slm_status slm_encode_tensor(const slm_encoder *encoder, uint64_t elements, cons
     }
     const slm_allocator *allocator = &encoder->allocator;
     const uint64_t runs = elements / encoder->coding.run_length;
-    job_totals sums = {{0, 0, 0}, {0, 0, 0, 0, 0}};
+    job_totals sums = {0};
     encode_job *job = slmi_allocate_zeroed(allocator, 1, sizeof *job);
     if (job == NULL) {
         return slmi_fail_memory(error);
@@ -470,7 +475,7 @@ slm_status slm_encode_tensor(const slm_encoder *encoder, uint64_t elements, cons
     }
     if (report != NULL) {
         *report = (slm_encode_report){sums.search.squared_norm, sums.search.squared_error, sums.search.maximum_error, sums.search.blocks,
-                                      sums.search.examined};
+                                      sums.search.examined,     sums.search.weighted_norm, sums.search.weighted_error};
     }
     return SLM_OK;
 }

@@ -13,8 +13,8 @@ piece_shape encode_piece_shape(const slm_encoder *encoder, uint64_t elements) {
         }
         return shape;
     }
-    const uint64_t blocks =
-        block_search_piece(encoder->blocks != NULL ? encoder->blocks : encoder->short_last, elements / coding->profile.C);
+    const uint64_t blocks = block_search_piece(encoder->blocks != NULL ? encoder->blocks : encoder->short_last,
+                                               elements / coding->profile.C, encoder->importance != NULL);
     const uint64_t run_blocks = slm_profile_blocks(&coding->profile, coding->run_length);
     if (run_blocks <= blocks) {
         shape.segments = blocks / run_blocks;
@@ -64,11 +64,18 @@ slm_status encode_worker_create(encode_worker *worker, const slm_encoder *encode
         worker->records = slmi_allocate(allocator, blocks, sizeof *worker->records);
         complete = complete && worker->rotated != NULL && worker->targets != NULL && worker->sample != NULL && worker->integers != NULL &&
                    worker->records != NULL;
+        const bool weighted = encoder->importance != NULL;
+        if (weighted) {
+            worker->order = slmi_allocate(allocator, blocks, sizeof *worker->order);
+            worker->gathered = slmi_allocate(allocator, weights, sizeof *worker->gathered);
+            worker->gathered_records = slmi_allocate(allocator, blocks, sizeof *worker->gathered_records);
+            complete = complete && worker->order != NULL && worker->gathered != NULL && worker->gathered_records != NULL;
+        }
         if (encoder->blocks != NULL) {
-            status = block_scratch_create(&worker->block, encoder->blocks, allocator);
+            status = block_scratch_create(&worker->block, encoder->blocks, weighted, allocator);
         }
         if (status == SLM_OK && encoder->short_last != NULL) {
-            status = block_scratch_create(&worker->block_short, encoder->short_last, allocator);
+            status = block_scratch_create(&worker->block_short, encoder->short_last, weighted, allocator);
         }
     }
     if (status == SLM_OK && !complete) {
@@ -94,6 +101,9 @@ void encode_worker_free(encode_worker *worker) {
     slmi_free(allocator, worker->scales);
     slmi_free(allocator, worker->codes);
     slmi_free(allocator, worker->stats);
+    slmi_free(allocator, worker->order);
+    slmi_free(allocator, worker->gathered);
+    slmi_free(allocator, worker->gathered_records);
     slmi_free(allocator, worker->candidates);
     slmi_free(allocator, worker->best_codes);
     slmi_free(allocator, worker->best_stats);

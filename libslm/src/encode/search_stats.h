@@ -10,6 +10,9 @@ typedef struct search_stats {
     double maximum_error; /* largest |w - value| */
     uint64_t blocks;      /* blocks or seeds searched */
     uint64_t examined;    /* block coding: seeds looked at more closely than by their bound */
+    /* The first two with each square times its column's importance; what candidates are compared by. The same where there is none. */
+    double weighted_norm;
+    double weighted_error;
 } search_stats;
 
 /* What a scale is chosen for, over all its weights; both in a fixed order of operations. */
@@ -25,6 +28,8 @@ static inline void search_stats_add(search_stats *sum, const search_stats *part)
     sum->maximum_error = part->maximum_error > sum->maximum_error ? part->maximum_error : sum->maximum_error;
     sum->blocks += part->blocks;
     sum->examined += part->examined;
+    sum->weighted_norm += part->weighted_norm;
+    sum->weighted_error += part->weighted_error;
 }
 
 static inline void weight_stats_add(weight_stats *sum, const weight_stats *part) {

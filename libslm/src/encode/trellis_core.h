@@ -10,6 +10,8 @@
 /* Targets beyond this many steps of the grid are drawn in to it: the integers of every sum then fit 64 bits with room. No T comes
  * near, so such a target (several hundred times the run's scale) asks for the largest T either way. */
 #define TRELLIS_TARGET_MAX (INT32_C(1) << 22)
+/* The same where errors are weighted: their squares have more bits. Four times what 16 bits hold. */
+#define TRELLIS_WEIGHTED_TARGET_MAX (INT32_C(1) << 17)
 #define TRELLIS_SEGMENT_MAX (1u << SLM_ROTATION_MAX)
 
 struct trellis_search {
@@ -18,6 +20,7 @@ struct trellis_search {
     const trellis_kernel *kernel;
     trellis_shape shape;
     int grid;           /* the grid has 2^grid steps in one unit of T */
+    int32_t top;        /* the largest T on it */
     int32_t far;        /* targets beyond this take the plain step: the 16-bit one would have nothing but saturated squares */
     double mean_square; /* of T over all seeds and positions */
     int32_t *values;    /* T of every seed, [2^K][C] */
@@ -44,16 +47,23 @@ slm_status trellis_targets_prepare(trellis_targets *targets, const slm_coding *c
 /* X of weights [first, first + count) of the run; first is a multiple of the segment length 2^h, and so is count or it ends the run. */
 void trellis_targets_make(const trellis_targets *targets, uint64_t first, size_t count, int32_t *out);
 
-/* What a run's codes decode to, against its weights. */
-void trellis_measure(const trellis_search *search, const slm_coding *coding, const float *weights, uint16_t scale, const uint8_t *codes,
-                     search_stats *stats);
+/* What a run's codes decode to, against its weights. The first one is element `first` of its tensor; `of` may be NULL. */
+void trellis_measure(const trellis_search *search, const slm_coding *coding, const float *weights, const importance *of, uint64_t first,
+                     uint16_t scale, const uint8_t *codes, search_stats *stats);
 
-/* The search for a given scale. *narrow (may be NULL) says whether the 16-bit costs sufficed. */
+/* How a root is applied to differences on the search's grid. */
+trellis_weight trellis_weight_make(const trellis_search *search, const importance_root *root);
+
+/* The search for a given scale, weighted as trellis_scratch_weigh() said last. *narrow (may be NULL) says whether the 16-bit costs
+ * sufficed. */
 slm_status trellis_find_codes(const trellis_search *search, trellis_scratch *scratch, const slm_coding *coding, const float *weights,
                               uint16_t scale, uint8_t *codes, bool *narrow);
 
 /* The costs of the fast search around a target. */
 void trellis_fast_window(const trellis_search *search, int32_t target, fast_window *window);
+
+/* What trellis_scratch_weigh() said last. */
+const importance *trellis_scratch_importance(const trellis_scratch *scratch, uint64_t *first);
 
 /* Makes windows shorter, for tests of what happens between them. */
 void trellis_scratch_limit(trellis_scratch *scratch, unsigned steps);

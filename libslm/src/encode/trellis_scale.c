@@ -61,6 +61,8 @@ typedef struct trial {
     slm_coding piece; /* the coding, with a piece for its run */
     const float *sample;
     uint64_t run_length, runs, pieces;
+    const importance *of;
+    uint64_t first, stride; /* elements of the tensor: the sample's first run, and from one to the next */
 } trial;
 
 static void plan_trial(trial *t, const slm_coding *coding) {
@@ -81,13 +83,16 @@ static slm_status try_scale(const trial *t, uint16_t scale, double *error) {
         const uint64_t run = i * t->runs / t->pieces;
         const uint64_t skip = t->piece.rotation ? 0 : (t->run_length - t->piece.run_length) / 2;
         const float *weights = t->sample + run * t->run_length + skip;
+        const uint64_t element = t->first + run * t->stride + skip;
         search_stats stats;
+        trellis_scratch_weigh(t->scratch, t->of, element);
         const slm_status status = trellis_find_codes(t->search, t->scratch, &t->piece, weights, scale, codes, NULL);
         if (status != SLM_OK)
             return status;
-        trellis_measure(t->search, &t->piece, weights, scale, codes, &stats);
-        *error += stats.squared_error;
+        trellis_measure(t->search, &t->piece, weights, t->of, element, scale, codes, &stats);
+        *error += stats.weighted_error;
     }
+    trellis_scratch_weigh(t->scratch, t->of, t->first);
     return SLM_OK;
 }
 
@@ -118,12 +123,13 @@ static slm_status climb(const trial *t, double wanted, double ratio, uint16_t *s
 }
 
 slm_status trellis_choose_scale(const trellis_search *search, trellis_scratch *scratch, const slm_coding *coding, const weight_stats *whole,
-                                const float *sample, uint64_t runs, uint16_t *scale) {
+                                const float *sample, uint64_t runs, uint64_t stride, uint16_t *scale) {
     const double mean = whole->weights ? whole->squared_norm / (double)whole->weights : 0;
     const double rms = sqrt(mean / (double)(UINT64_C(1) << coding->rotation));
     const double wanted = gaussian_alpha(&search->profile) * rms / sqrt(search->mean_square);
     const bool power = slm_profile_integer_bits(&search->profile, coding->rotation) > PLAIN_BITS;
-    trial t = {.search = search, .scratch = scratch, .sample = sample, .runs = runs};
+    trial t = {.search = search, .scratch = scratch, .sample = sample, .runs = runs, .stride = stride};
+    t.of = trellis_scratch_importance(scratch, &t.first);
     if (runs == 0 || !(mean > 0) || (!power && coding->rotation && search->profile.P >= 4)) {
         *scale = nearest_scale(wanted, power);
         return SLM_OK;

@@ -78,7 +78,7 @@ static void choose_grid(struct trellis_search *search) {
         grid--;
     search->grid = grid;
     search->shape.shift = (unsigned)shift;
-    const int32_t top = (int32_t)ldexp(largest, grid), margin = 8192 >> search->shape.shift;
+    const int32_t top = search->top = (int32_t)ldexp(largest, grid), margin = 8192 >> search->shape.shift;
     search->far = top + margin > INT16_MAX ? INT16_MAX : top + margin;
 }
 
@@ -162,8 +162,10 @@ const char *trellis_search_kernel(const trellis_search *search) { return search-
 
 slm_status trellis_encode_run(const trellis_search *search, trellis_scratch *scratch, const slm_coding *coding, const float *weights,
                               uint16_t scale, uint8_t *codes, search_stats *stats) {
+    uint64_t first;
+    const importance *of = trellis_scratch_importance(scratch, &first);
     const slm_status status = trellis_find_codes(search, scratch, coding, weights, scale, codes, NULL);
     if (status == SLM_OK)
-        trellis_measure(search, coding, weights, scale, codes, stats);
+        trellis_measure(search, coding, weights, of, first, scale, codes, stats);
     return status;
 }

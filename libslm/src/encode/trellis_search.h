@@ -2,6 +2,7 @@
 #ifndef SLM_TRELLIS_SEARCH_H
 #define SLM_TRELLIS_SEARCH_H
 
+#include "importance.h"
 #include "search_stats.h"
 #include "slm/file.h"
 
@@ -20,10 +21,14 @@ slm_status trellis_scratch_create(trellis_scratch **scratch, const trellis_searc
                                   const slm_allocator *allocator);
 void trellis_scratch_free(trellis_scratch *scratch); /* NULL is allowed */
 
+/* From now on squared errors count as `of` says (NULL: all alike), the next run beginning at element `first` of the tensor. */
+void trellis_scratch_weigh(trellis_scratch *scratch, const importance *of, uint64_t first);
+
 /* Chooses the scale (bfloat16 bits, legal for the coding) for weights whose statistics are `whole`. `sample` holds `runs` whole runs
- * of them, one behind another: all of them where there is one run, else some spread evenly. All weights are finite. */
+ * of them, one behind another: all of them where there is one run, else some spread evenly, `stride` elements of the tensor apart. All
+ * weights are finite. */
 slm_status trellis_choose_scale(const trellis_search *search, trellis_scratch *scratch, const slm_coding *coding, const weight_stats *whole,
-                                const float *sample, uint64_t runs, uint16_t *scale);
+                                const float *sample, uint64_t runs, uint64_t stride, uint16_t *scale);
 
 /* Codes one run: `codes` receives slm_profile_run_bytes() bytes, padding bits zero. *stats is set, not added to. */
 slm_status trellis_encode_run(const trellis_search *search, trellis_scratch *scratch, const slm_coding *coding, const float *weights,

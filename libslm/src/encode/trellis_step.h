@@ -28,6 +28,14 @@ typedef struct trellis_shape {
     const int16_t *table;
 } trellis_shape;
 
+/* How a difference is taken where squared errors are weighted: drawn in to +-limit, doubled `shift` times, times multiplier / 2^15, rounded
+ * half up. */
+typedef struct trellis_weight {
+    int16_t limit; /* 32767 >> shift */
+    uint8_t shift;
+    int16_t multiplier;
+} trellis_weight;
+
 typedef struct trellis_kernel {
     const char *name;
     const trellis_fast_kernel *fast;
@@ -37,6 +45,9 @@ typedef struct trellis_kernel {
     /* next[g] = min over d of expanded[d][g mod period] + sum over c < count of square(targets[c], Tq), saturating, where
      * square(X, Tq) = ((X - Tq) << shift)^2 >> 16, also saturating. Returns the smallest of next. */
     unsigned (*step)(const trellis_shape *shape, const int16_t *targets, unsigned count, const uint16_t *expanded, uint16_t *next);
+    /* The same with a weight for each target. */
+    unsigned (*weighted_step)(const trellis_shape *shape, const int16_t *targets, const trellis_weight *weights, unsigned count,
+                              const uint16_t *expanded, uint16_t *next);
 } trellis_kernel;
 
 /* The i-th kernel of this build, slowest first; NULL past the end. */

@@ -9,6 +9,10 @@
 #define SUBS(a, b) _mm256_subs_epi16((a), (b))
 #define ADDS(a, b) _mm256_adds_epi16((a), (b))
 #define MULHI(a, b) _mm256_mulhi_epi16((a), (b))
+#define MULHRS(a, b) _mm256_mulhrs_epi16((a), (b))
+#define MINS(a, b) _mm256_min_epi16((a), (b))
+#define MAXS(a, b) _mm256_max_epi16((a), (b))
+#define SHIFT(a, n) _mm256_sll_epi16((a), _mm_cvtsi32_si128(n))
 #define ADDUS(a, b) _mm256_adds_epu16((a), (b))
 #define MINU(a, b) _mm256_min_epu16((a), (b))
 #define HORIZONTAL_MIN(v) horizontal_min(v)
@@ -23,4 +27,4 @@ static inline unsigned horizontal_min(__m256i v) {
 #include "trellis_step_impl.h"
 #include "trellis_step_sse.h"
 
-const trellis_kernel trellis_kernel_avx2 = {"avx2", &trellis_fast_avx2, slm_cpu_avx2, expand_sse, step};
+const trellis_kernel trellis_kernel_avx2 = {"avx2", &trellis_fast_avx2, slm_cpu_avx2, expand_sse, step, weighted_step};

@@ -2,7 +2,8 @@
  *
  * The including file defines VECTOR (a vector of VECTOR_LANES 16-bit lanes) and the operations
  *   LOAD(p) STORE(p, v) SPLAT(x)   and lane by lane   SUBS(a, b) ADDS(a, b) signed, saturating;   MULHI(a, b) signed, bits 16..31 of the
- *   product;   ADDUS(a, b) SUBUS(a, b) MINU(a, b) unsigned, the first two saturating;   HORIZONTAL_MIN(v) the smallest lane, an unsigned.
+ *   product;   MULHRS(a, b) signed, (product + 2^14) / 2^15 rounded down;   MINS(a, b) MAXS(a, b) signed;   SHIFT(a, n) to the left;
+ *   ADDUS(a, b) MINU(a, b) unsigned, the first one saturating;   HORIZONTAL_MIN(v) the smallest lane, an unsigned.
  */
 #include "trellis_step.h"
 
@@ -72,6 +73,41 @@ static unsigned step(const trellis_shape *shape, const int16_t *targets, unsigne
         return shape->C == 1 ? step_body(shape, targets, count, expanded, next, TRELLIS_SHIFT_MAX, true)
                              : step_body(shape, targets, count, expanded, next, TRELLIS_SHIFT_MAX, false);
     }
+}
+
+static inline __attribute__((always_inline)) VECTOR weighted_square(VECTOR difference, const trellis_weight *weight) {
+    difference = MINS(MAXS(difference, SPLAT(-weight->limit)), SPLAT(weight->limit));
+    const VECTOR scaled = MULHRS(SHIFT(difference, weight->shift), SPLAT(weight->multiplier));
+    return MULHI(scaled, scaled);
+}
+
+static unsigned weighted_step(const trellis_shape *shape, const int16_t *targets, const trellis_weight *weights, unsigned count,
+                              const uint16_t *expanded, uint16_t *next) {
+    const size_t digits = (size_t)1 << shape->k, period = shape->period;
+    const int16_t *table = shape->table;
+    VECTOR smallest = SPLAT(-1);
+    for (unsigned row = 0; row < shape->padded; row += TRELLIS_LANES) {
+        const uint16_t *costs = expanded + (row & (period - 1));
+        VECTOR best[VECTORS];
+        for (unsigned v = 0; v < VECTORS; v++)
+            best[v] = SPLAT(-1);
+        for (size_t d = 0; d < digits; d++) {
+            for (unsigned v = 0; v < VECTORS; v++) {
+                VECTOR sum = weighted_square(SUBS(SPLAT(targets[0]), LOAD(table + v * VECTOR_LANES)), &weights[0]);
+                for (unsigned c = 1; c < count; c++)
+                    sum = ADDUS(sum,
+                                weighted_square(SUBS(SPLAT(targets[c]), LOAD(table + c * TRELLIS_LANES + v * VECTOR_LANES)), &weights[c]));
+                best[v] = MINU(best[v], ADDUS(sum, LOAD(costs + v * VECTOR_LANES)));
+            }
+            table += shape->C * TRELLIS_LANES;
+            costs += period;
+        }
+        for (unsigned v = 0; v < VECTORS; v++) {
+            STORE(next + row + v * VECTOR_LANES, best[v]);
+            smallest = MINU(smallest, best[v]);
+        }
+    }
+    return HORIZONTAL_MIN(smallest);
 }
 
 /* Any K and k, one element at a time. */

@@ -7,6 +7,10 @@
 #define SUBS(a, b) saturate((int16_t)(a) - (int16_t)(b))
 #define ADDS(a, b) saturate((int16_t)(a) + (int16_t)(b))
 #define MULHI(a, b) ((uint16_t)((uint32_t)((int16_t)(a) * (int16_t)(b)) >> 16))
+#define MULHRS(a, b) round_product((int16_t)(a), (int16_t)(b))
+#define MINS(a, b) ((int16_t)(a) < (int16_t)(b) ? (a) : (b))
+#define MAXS(a, b) ((int16_t)(a) > (int16_t)(b) ? (a) : (b))
+#define SHIFT(a, n) ((uint16_t)((unsigned)(a) << (n)))
 #define ADDUS(a, b) add_saturate((a), (b))
 #define MINU(a, b) smaller((a), (b))
 #define HORIZONTAL_MIN(v) (v)
@@ -14,12 +18,14 @@
 #include <stdint.h>
 
 static inline uint16_t saturate(int x) { return (uint16_t)(x > 32767 ? 32767 : x < -32768 ? -32768 : x); }
+/* Rounded down: 2^31 keeps what is shifted from being negative. */
+static inline uint16_t round_product(int a, int b) { return (uint16_t)((((uint32_t)(a * b) + 0x80004000u) >> 15) - 0x10000u); }
 static inline uint16_t add_saturate(unsigned a, unsigned b) { return (uint16_t)(a + b > 65535 ? 65535 : a + b); }
 static inline uint16_t smaller(uint16_t a, uint16_t b) { return a < b ? a : b; }
 
 #include "trellis_step_impl.h"
 
-const trellis_kernel trellis_kernel_scalar = {"scalar", &trellis_fast_scalar, slm_cpu_any, expand_plain, step};
+const trellis_kernel trellis_kernel_scalar = {"scalar", &trellis_fast_scalar, slm_cpu_any, expand_plain, step, weighted_step};
 
 const trellis_kernel *trellis_kernel_by_index(size_t index) {
     static const trellis_kernel *const kernels[] = {

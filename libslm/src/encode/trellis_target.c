@@ -107,8 +107,16 @@ static uint32_t read_seed(const slm_profile *profile, const uint8_t *codes, uint
     return (uint32_t)bits_get(codes + bits_byte(block, profile->k), bits_shift(block, profile->k), profile->K);
 }
 
-void trellis_measure(const trellis_search *search, const slm_coding *coding, const float *weights, uint16_t scale, const uint8_t *codes,
-                     search_stats *stats) {
+trellis_weight trellis_weight_make(const trellis_search *search, const importance_root *root) {
+    const int shift = root->exponent + 15 + (int)search->shape.shift;
+    if (shift >= 0)
+        return (trellis_weight){(int16_t)(INT16_MAX >> shift), (uint8_t)shift, (int16_t)root->significand};
+    const int less = -shift; /* at most 8 by IMPORTANCE_ROOT_MIN: the significand keeps some bits */
+    return (trellis_weight){INT16_MAX, 0, (int16_t)((root->significand + (1 << (less - 1))) >> less)};
+}
+
+void trellis_measure(const trellis_search *search, const slm_coding *coding, const float *weights, const importance *of,
+                     uint64_t first_element, uint16_t scale, const uint8_t *codes, search_stats *stats) {
     const slm_profile *profile = &search->profile;
     unsigned significand = 0;
     int exponent = 0;
@@ -117,7 +125,8 @@ void trellis_measure(const trellis_search *search, const slm_coding *coding, con
     const size_t segment = coding->rotation ? (size_t)1 << coding->rotation : TRELLIS_SEGMENT_MAX;
     int64_t x[TRELLIS_SEGMENT_MAX];
     uint32_t state = coding->rotation ? rotation_register(coding->sign_seed, 0) : 0;
-    double norm = 0, sum = 0, maximum = 0;
+    double norm = 0, sum = 0, maximum = 0, weighted_norm = 0, weighted_sum = 0;
+    uint64_t at = of ? first_element % of->columns : 0;
     uint64_t block = 0;
     unsigned c = 0;
     const int32_t *values = trellis_values(search, read_seed(profile, codes, 0));
@@ -140,7 +149,14 @@ void trellis_measure(const trellis_search *search, const slm_coding *coding, con
             norm += weight * weight;
             sum += error * error;
             maximum = error > maximum ? error : maximum;
+            if (of) {
+                weighted_norm += of->weights[at] * (weight * weight);
+                weighted_sum += of->weights[at] * (error * error);
+                at = at + 1 == of->columns ? 0 : at + 1;
+            }
         }
     }
     *stats = (search_stats){.squared_norm = norm, .squared_error = sum, .maximum_error = maximum, .blocks = block + 1};
+    stats->weighted_norm = of ? weighted_norm : norm;
+    stats->weighted_error = of ? weighted_sum : sum;
 }

@@ -38,7 +38,9 @@ struct trellis_scratch {
     uint64_t *wide_next;
     uint32_t *reached[2]; /* lists of groups, while survivors are followed */
     uint8_t *marks;
-    int32_t *targets; /* of the window's weights and of the segments they share */
+    const importance *importance; /* of squared errors, or NULL: all alike */
+    uint64_t first_element;       /* of the tensor, that a run begins with */
+    int32_t *targets;             /* of the window's weights and of the segments they share */
 };
 
 /* A search under way. */
@@ -132,6 +134,16 @@ void trellis_scratch_limit(trellis_scratch *scratch, unsigned steps) {
     scratch->wide_steps = (scratch->steps + 1) / 4 - 1;
 }
 
+void trellis_scratch_weigh(trellis_scratch *scratch, const importance *of, uint64_t first) {
+    scratch->importance = of;
+    scratch->first_element = first;
+}
+
+const importance *trellis_scratch_importance(const trellis_scratch *scratch, uint64_t *first) {
+    *first = scratch->first_element;
+    return scratch->importance;
+}
+
 /* ---- Costs. ---- */
 
 /* The cost of group g in a row as it goes on. */
@@ -155,6 +167,13 @@ static unsigned targets_at(const viterbi *v, uint64_t time, const int32_t **targ
     return left < v->shape->C ? (unsigned)left : v->shape->C;
 }
 
+/* The weights of those targets; there is an importance. */
+static void weights_at(const viterbi *v, uint64_t time, unsigned count, trellis_weight *weights) {
+    const importance *of = v->scratch->importance;
+    for (unsigned c = 0; c < count; c++)
+        weights[c] = trellis_weight_make(v->search, &of->roots[(v->scratch->first_element + time * v->shape->C + c) % of->period]);
+}
+
 static void make_targets(viterbi *v, uint64_t first, size_t steps) {
     const uint64_t segment = UINT64_C(1) << v->targets.coding->rotation;
     const uint64_t begin = first * v->shape->C / segment * segment;
@@ -163,7 +182,12 @@ static void make_targets(viterbi *v, uint64_t first, size_t steps) {
     end = (end + segment - 1) / segment * segment;
     end = end > v->weights ? v->weights : end;
     v->first_target = begin;
-    trellis_targets_make(&v->targets, begin, (size_t)(end - begin), v->scratch->targets);
+    int32_t *targets = v->scratch->targets;
+    trellis_targets_make(&v->targets, begin, (size_t)(end - begin), targets);
+    for (uint64_t i = 0; v->scratch->importance && i < end - begin; i++) {
+        targets[i] = targets[i] > TRELLIS_WEIGHTED_TARGET_MAX ? TRELLIS_WEIGHTED_TARGET_MAX : targets[i];
+        targets[i] = targets[i] < -TRELLIS_WEIGHTED_TARGET_MAX ? -TRELLIS_WEIGHTED_TARGET_MAX : targets[i];
+    }
 }
 
 /* square(X, Tq) with nothing saturated: targets are at most 2^22 and Tq 2^15 steps, so a square is below 2^41 and C of them below 2^47. */
@@ -173,17 +197,27 @@ static inline uint64_t exact_square(int32_t target, int16_t entry, unsigned shif
     return magnitude * magnitude >> 16;
 }
 
-/* The cost that seed `state` adds at a time. */
-static inline uint64_t branch(const trellis_search *search, const int32_t *targets, unsigned count, uint32_t state) {
+/* The same with a weight: differences are below 2^18 and multipliers times powers of two below 2^27, so a square is below 2^60 before its
+ * shift. */
+static inline uint64_t exact_weighted_square(int32_t target, int16_t entry, const trellis_weight *weight) {
+    const int64_t product = (int64_t)(target - entry) * ((int64_t)weight->multiplier << weight->shift) + (1 << 14);
+    const int64_t scaled = product >= 0 ? product >> 15 : -((-product + INT16_MAX) >> 15);
+    return (uint64_t)(scaled * scaled) >> 16;
+}
+
+/* The cost that seed `state` adds at a time. weights: NULL, or one a target. */
+static inline uint64_t branch(const trellis_search *search, const int32_t *targets, const trellis_weight *weights, unsigned count,
+                              uint32_t state) {
     const int32_t *values = trellis_values(search, state);
     uint64_t sum = 0;
     for (unsigned c = 0; c < count; c++)
-        sum += exact_square(targets[c], trellis_entry(search, values[c]), search->shape.shift);
+        sum += weights ? exact_weighted_square(targets[c], trellis_entry(search, values[c]), &weights[c])
+                       : exact_square(targets[c], trellis_entry(search, values[c]), search->shape.shift);
     return sum;
 }
 
 /* One step in 64 bits, from wide_costs to `next`; returns the smallest. */
-static uint64_t plain_step(const viterbi *v, const int32_t *targets, unsigned count, uint64_t *next) {
+static uint64_t plain_step(const viterbi *v, const int32_t *targets, const trellis_weight *weights, unsigned count, uint64_t *next) {
     const trellis_shape *shape = v->shape;
     const uint64_t *costs = v->scratch->wide_costs;
     const int16_t *table = shape->table;
@@ -196,7 +230,8 @@ static uint64_t plain_step(const viterbi *v, const int32_t *targets, unsigned co
             uint64_t sums[TRELLIS_LANES] = {0};
             for (unsigned c = 0; c < count; c++)
                 for (unsigned i = 0; i < TRELLIS_LANES; i++)
-                    sums[i] += exact_square(targets[c], table[c * TRELLIS_LANES + i], shape->shift);
+                    sums[i] += weights ? exact_weighted_square(targets[c], table[c * TRELLIS_LANES + i], &weights[c])
+                                       : exact_square(targets[c], table[c * TRELLIS_LANES + i], shape->shift);
             for (unsigned i = 0; i < TRELLIS_LANES; i++) {
                 const uint64_t cost = sums[i] + costs[((row + i) << shape->k | d) & mask];
                 best[i] = cost < best[i] ? cost : best[i];
@@ -222,6 +257,12 @@ static void fast_step(const viterbi *v, const int32_t *targets, unsigned count, 
     to->base = 0;
 }
 
+/* trellis_search.far with a weight: beyond it half of what a lane takes and more is between the target and every T. */
+static int32_t weighted_far(const trellis_search *search, const trellis_weight *weight) {
+    const int32_t far = search->top + (16384 >> weight->shift);
+    return far > INT16_MAX ? INT16_MAX : far;
+}
+
 /* From the costs at `time` to those at time + 1. */
 static void step_time(const viterbi *v, uint64_t time, const cost_row *from, cost_row *to) {
     const trellis_shape *shape = v->shape;
@@ -234,24 +275,31 @@ static void step_time(const viterbi *v, uint64_t time, const cost_row *from, cos
     }
     bool far = v->wide;
     int16_t near_targets[SLM_C_MAX];
+    trellis_weight weight_store[SLM_C_MAX], *weights = NULL;
+    if (scratch->importance) {
+        weights = weight_store;
+        weights_at(v, time, count, weights);
+    }
     for (unsigned c = 0; c < count; c++) {
-        far |= targets[c] > v->search->far || targets[c] < -v->search->far;
+        const int32_t limit = weights ? weighted_far(v->search, &weights[c]) : v->search->far;
+        far |= targets[c] > limit || targets[c] < -limit;
         near_targets[c] = (int16_t)targets[c];
     }
     to->base = 0;
     if (!far) {
         v->search->kernel->expand(shape, from->costs, (unsigned)from->smallest, scratch->expanded);
-        to->smallest = v->search->kernel->step(shape, near_targets, count, scratch->expanded, to->costs);
+        to->smallest = weights ? v->search->kernel->weighted_step(shape, near_targets, weights, count, scratch->expanded, to->costs)
+                               : v->search->kernel->step(shape, near_targets, count, scratch->expanded, to->costs);
         return;
     }
     for (uint32_t g = 0; g < shape->groups; g++)
         scratch->wide_costs[g] = cost_of(v, from, g);
     if (v->wide) {
-        to->smallest = plain_step(v, targets, count, to->costs);
+        to->smallest = plain_step(v, targets, weights, count, to->costs);
         return;
     }
     /* Every seed is far from such a target. Only what they differ in goes on in 16 bits. */
-    to->base = plain_step(v, targets, count, scratch->wide_next);
+    to->base = plain_step(v, targets, weights, count, scratch->wide_next);
     to->smallest = 0;
     uint16_t *costs = to->costs;
     for (uint32_t g = 0; g < shape->padded; g++) {
@@ -296,9 +344,14 @@ static uint32_t seed_before(const viterbi *v, size_t r, uint32_t g, uint64_t *co
     *cost = UINT64_MAX;
     if (v->fast)
         return fast_seed_before(v, before, targets, count, g, cost);
+    trellis_weight weight_store[SLM_C_MAX], *weights = NULL;
+    if (v->scratch->importance) {
+        weights = weight_store;
+        weights_at(v, v->first + r - 1, count, weights);
+    }
     for (uint32_t d = 0; d < 1u << shape->k; d++) {
         const uint32_t state = g << shape->k | d;
-        const uint64_t candidate = cost_of(v, before, state & (shape->groups - 1)) + branch(v->search, targets, count, state);
+        const uint64_t candidate = cost_of(v, before, state & (shape->groups - 1)) + branch(v->search, targets, weights, count, state);
         if (candidate < *cost) {
             *cost = candidate;
             best = state;
@@ -468,7 +521,7 @@ slm_status trellis_find_codes(const trellis_search *search, trellis_scratch *scr
     slm_status status = trellis_targets_prepare(&v.targets, coding, search->grid, weights, scale);
     bool proved = false;
     /* Fast where that is wanted; else with 16-bit costs, and with 64-bit ones where they do not suffice. */
-    for (int attempt = search->fast ? -1 : 0; status == SLM_OK && !proved && attempt < 2; attempt++) {
+    for (int attempt = search->fast && !scratch->importance ? -1 : 0; status == SLM_OK && !proved && attempt < 2; attempt++) {
         memset(codes, 0, bytes);
         v.fast = attempt < 0;
         status = search_run(&v, attempt > 0, &proved);
