@@ -8,12 +8,15 @@
 --   flat       base <= -4: every lane subnormal, m at a common place, t = -4 - base places below the mantissa's top
 --   rounded    t so large that n = t - (MAN - 5) bits of m fall off at the low end
 -- In all of them the mantissa's bits are those of m rotated: bit 4 of the rotated word z stands at the mantissa's top (and again 5 and
--- 10 places below), and bits that do not belong there are disabled. A normal lane rotates by p, a subnormal one by t modulo 5.
--- Outputs of stage 1 and 2 are those that the lanes' stages of that number use. Three clocks: base, codes, codes of stage 2.
+-- 10 places below), and bits that do not belong there are cleared. A normal lane rotates by p, a subnormal one by t modulo 5. Four
+-- rotations are what one LUT a bit can do: p = 0 needs none, for it has no mantissa, and for t = 0, 5 and 10 `turn` makes the magnitude
+-- come rotated by one, and the lane rotates by 4.
+-- Outputs are registered for the stage of the lanes that uses them. Five clocks: base, then stages 0 to 3.
 library ieee;
 use ieee.std_logic_1164.all;
 use ieee.numeric_std.all;
 use work.slm_pkg.all;
+use work.slm_short_pkg.all;
 
 entity slm_short_scale is
   generic (
@@ -22,21 +25,24 @@ entity slm_short_scale is
   );
   port (
     clk     : in  std_logic;
-    ce      : in  std_logic_vector(2 downto 0);
+    ce      : in  std_logic_vector(4 downto 0);
     scale   : in  std_logic_vector(15 downto 0); -- bfloat16, a positive power of two
+    -- stage 0
+    turn    : out std_logic;
     -- stage 1
-    rotate  : out std_logic_vector(8 downto 0); -- three codes of slm_short_rotation, of its bits 0 to 2
-    limit   : out std_logic_vector(2 downto 0); -- code of slm_short_class
-    clear_at : out std_logic_vector(2 downto 0); -- the least p whose mantissa is cleared for infinity; 0: none
+    codes   : out std_logic_vector(8 downto 0); -- of the classes, slm_short_pkg
+    -- stage 2
     low     : out std_logic_vector(2 downto 0); -- base's low bits
     high    : out std_logic_vector(slm_exponent_bits(OUTPUT) - 4 downto 0);
-    high_up : out std_logic_vector(slm_exponent_bits(OUTPUT) - 4 downto 0); -- and one more
-    -- stage 2
-    keep    : out std_logic_vector(slm_mantissa_bits(OUTPUT) - 1 downto 0); -- mantissa bits in use
+    high_up : out std_logic_vector(slm_exponent_bits(OUTPUT) - 4 downto 0); -- and one more; all ones where there is infinity
+    limited : out std_logic;                     -- base <= 0
+    under   : out std_logic;                     -- base < 0: the field is 3 at most
     flat    : out std_logic;                     -- the field is 0
-    whole   : out std_logic_vector(3 downto 0);  -- bits of z that are not below the last place
-    sticky  : out std_logic_vector(3 downto 1);  -- bits of z that are below the guard bit, bit 4
-    inexact : out std_logic                      -- rounded
+    keep    : out std_logic_vector(slm_mantissa_bits(OUTPUT) - 1 downto 0); -- mantissa bits in use
+    guard   : out std_logic;                     -- bit 4 of z is the guard bit
+    sticky  : out std_logic_vector(3 downto 1);  -- bits of z that are below it, beside bit 0
+    -- stage 3
+    as_is   : out std_logic                      -- no lane's mantissa is to be cleared
   );
 end entity;
 
@@ -48,15 +54,27 @@ architecture rtl of slm_short_scale is
   -- base = field - SHIFT, field as in slm_scale: the exponent + 133.
   constant SHIFT : integer := 132 - OFFSET + slm_emin(OUTPUT);
 
-  signal base_0 : signed(9 downto 0);
-  signal base_1 : signed(9 downto 0);
+  signal base, base_0, base_1 : signed(9 downto 0);
+  signal limited_2            : std_logic;
+
+  function kind_of(b : integer) return slm_short_kind is
+  begin
+    if b >= MOST - 4 then
+      return SLM_SHORT_INFINITE + MOST - b;
+    elsif b > 0 then
+      return 0;
+    elsif b > -4 then
+      return 1 - b;
+    elsif (-4 - b) mod 5 = 0 then
+      return SLM_SHORT_TURNED + 4;
+    end if;
+    return SLM_SHORT_TURNED + (-4 - b) mod 5;
+  end function;
 begin
   process (clk)
-    variable field  : signed(11 downto 0);
-    variable base   : integer range -512 to 511;
-    variable t      : integer range -512 to 511;
-    variable turn   : std_logic_vector(2 downto 0);
-    variable unit   : unsigned(9 downto 0);
+    variable field : signed(11 downto 0);
+    variable t     : integer range -512 to 511;
+    variable unit  : unsigned(9 downto 0);
   begin
     if rising_edge(clk) then
       if ce(0) = '1' then
@@ -75,72 +93,57 @@ begin
         elsif field < LEAST then
           field := to_signed(LEAST, 12);
         end if;
-        base_0 <= field(9 downto 0);
+        base <= field(9 downto 0);
       end if;
 
       if ce(1) = '1' then
-        base   := to_integer(base_0);
-        base_1 <= base_0;
-        unit   := unsigned(base_0);
-        low    <= std_logic_vector(unit(2 downto 0));
-        high   <= std_logic_vector(unit(EB - 1 downto 3));
-        unit   := unit + 8;
-        high_up <= std_logic_vector(unit(EB - 1 downto 3));
-        limit  <= "000";
-        clear_at <= "000";
-        rotate <= "000000000";
-        if base >= 1 then
-          if base >= MOST - 1 then
-            limit <= "101";
-            clear_at <= "001";
-          elsif base = MOST - 2 then
-            limit <= "110";
-            clear_at <= "010";
-          elsif base = MOST - 3 then
-            limit <= "111";
-            clear_at <= "011";
-          elsif base = MOST - 4 then
-            clear_at <= "100";
+        base_0 <= base;
+        turn   <= '0';
+        for i in 0 to MAN / 5 loop
+          if base = -4 - 5 * i then
+            turn <= '1';
           end if;
-        elsif base >= -3 then
-          unit   := to_unsigned(1 - base, 10);
-          limit  <= std_logic_vector(unit(2 downto 0));
-          rotate <= std_logic_vector(unit(2 downto 0)) & std_logic_vector(unit(2 downto 0)) & std_logic_vector(unit(2 downto 0));
-        else
-          t    := -4 - base;
-          turn := "000";
-          for i in 0 to MAN + 1 loop
-            if t = i then
-              turn := std_logic_vector(to_unsigned(i mod 5, 3));
-            end if;
-          end loop;
-          for i in 0 to 2 loop
-            if turn(i) = '1' then
-              rotate(3 * i + 2 downto 3 * i) <= "110";
-            else
-              rotate(3 * i + 2 downto 3 * i) <= "101";
-            end if;
-          end loop;
-        end if;
+        end loop;
       end if;
 
       if ce(2) = '1' then
-        base := to_integer(base_1);
-        t    := -4 - base;
-        flat <= '0';
+        base_1 <= base_0;
+        codes  <= slm_short_codes(kind_of(1));
+        for b in LEAST to MOST loop
+          if (b <= 0 or b >= MOST - 4) and base_0 = b then
+            codes <= slm_short_codes(kind_of(b));
+          end if;
+        end loop;
+      end if;
+
+      if ce(3) = '1' then
+        t       := -4 - to_integer(base_1);
+        unit    := unsigned(base_1);
+        low     <= std_logic_vector(unit(2 downto 0));
+        high    <= std_logic_vector(unit(EB - 1 downto 3));
+        unit    := unit + 8;
+        high_up <= std_logic_vector(unit(EB - 1 downto 3));
+        if base_1 >= MOST - 4 then
+          high_up <= (others => '1');
+        end if;
+        limited   <= '0';
+        limited_2 <= '0';
+        under     <= '0';
+        flat      <= '0';
+        if base_1 <= 0 then
+          limited   <= '1';
+          limited_2 <= '1';
+        end if;
+        if base_1 < 0 then
+          under <= '1';
+        end if;
         if t >= 0 then
           flat <= '1';
         end if;
-        inexact <= '0';
-        whole   <= "1111";
-        sticky  <= "000";
-        if t > MAN - 5 then
-          inexact <= '1';
-          for i in 0 to 3 loop
-            if t >= MAN - i then
-              whole(i) <= '0';
-            end if;
-          end loop;
+        guard  <= '0';
+        sticky <= "000";
+        if t > MAN - 5 and t <= MAN then
+          guard <= '1';
           for i in 1 to 3 loop
             if t - (MAN - 5) >= 5 - i then -- n = 2: bit 3; 3: bit 2 too; 4, 5: bit 1 too
               sticky(i) <= '1';
@@ -149,18 +152,14 @@ begin
         end if;
         for j in 0 to MAN - 1 loop -- places below the mantissa's top
           keep(MAN - 1 - j) <= '0';
-          if t < 0 then
-            if j < 4 then
-              keep(MAN - 1 - j) <= '1';
-            end if;
-          elsif t <= MAN - 5 then
-            if t <= j and j <= t + 4 then
-              keep(MAN - 1 - j) <= '1';
-            end if;
-          elsif t <= j + 1 and j >= MAN - 4 then -- a place more, for the carry
+          if (t < 0 and j < 4) or (t >= 0 and t <= j and j <= t + 4) then
             keep(MAN - 1 - j) <= '1';
           end if;
         end loop;
+      end if;
+
+      if ce(4) = '1' then
+        as_is <= limited_2;
       end if;
     end if;
   end process;

@@ -4,7 +4,7 @@
 --
 -- A run's words: `s_last` marks the last one. It may hold nothing but the closing K - k bits of the seeds before (`s_tail` = 1: the run
 -- gives one group of weights less than words), or seeds of its own (`s_tail` = 0). Bits past the run's end are ignored.
--- Latency: slm_trellis_lanes + 1 word, + slm_scale/slm_to_float and 1 for the product. Throughput: one word a clock.
+-- Latency: slm_trellis_windows + 1 word. Throughput: one word a clock.
 library ieee;
 use ieee.std_logic_1164.all;
 use ieee.numeric_std.all;

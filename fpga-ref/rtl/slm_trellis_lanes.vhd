@@ -60,8 +60,8 @@ architecture rtl of slm_trellis_lanes is
   signal xors_q  : std_logic_vector(BITS * MASKS - 1 downto 0); -- at m * MASKS + mask: of the piece that begins at m
   signal tree_ce : std_logic_vector(slm_max(LEVELS, 1) - 1 downto 0);
 
-  -- One bit of an entry of the window at `lo`.
-  function entry_bit(xors : std_logic_vector; row : slm_row; lo : natural) return std_logic is
+  -- One bit of an entry, from the part of xors_q that belongs to its window (not all of it: a simulator would copy it for each bit).
+  function entry_bit(xors : std_logic_vector; row : slm_row) return std_logic is
     variable r    : std_logic := '0';
     variable mask : natural;
   begin
@@ -73,7 +73,7 @@ architecture rtl of slm_trellis_lanes is
         end if;
       end loop;
       if mask > 0 then
-        r := r xor xors((lo + piece(i)) * MASKS + mask);
+        r := r xor xors(xors'low + piece(i) * MASKS + mask);
       end if;
     end loop;
     return r;
@@ -121,13 +121,13 @@ begin
           constant ROW_B : natural := slm_min((i * P + PLAIN + e + 1) * STEP + K - W + n_bit, COUNT - 1);
         begin
           a_entry : if e < PLAIN generate
-            a_terms(Q) <= entry_bit(xors_q, ROWS(ROW_A), LO);
+            a_terms(Q) <= entry_bit(xors_q((LO + K) * MASKS - 1 downto LO * MASKS), ROWS(ROW_A));
           end generate;
           a_none : if e >= PLAIN generate
             a_terms(Q) <= '0';
           end generate;
           b_entry : if e < MIRROR generate
-            b_terms(Q) <= not entry_bit(xors_q, ROWS(ROW_B), LO);
+            b_terms(Q) <= not entry_bit(xors_q((LO + K) * MASKS - 1 downto LO * MASKS), ROWS(ROW_B));
           end generate;
           b_middle : if e = MIRROR and PLAIN > MIRROR and n_bit = W - 1 generate
             b_terms(Q) <= '1';

@@ -1,6 +1,6 @@
 -- slm_trellis_windows: a window of a trellis stream to weights: slm_trellis_lanes, and for floating-point outputs the scale and the one
 -- rounding. Valid/ready on both sides; `s_user` comes out beside the weights.
--- Latency: lanes (max(clog2(P), 1) + 1), and for floats 3 more, + 1 for the product where scales are not all powers of two.
+-- Latency: lanes (max(clog2(P), 1) + 1), and for floats 4 more: slm_short_float, or slm_to_float after a product; 3 where there is neither.
 library ieee;
 use ieee.std_logic_1164.all;
 use ieee.numeric_std.all;
@@ -42,7 +42,7 @@ architecture rtl of slm_trellis_windows is
   constant INT_LAT : positive := slm_max(slm_clog2(P), 1) + 1;
   constant MUL_LAT : natural  := slm_if(POW2, 0, 1);
   constant SHORT   : boolean  := POW2 and slm_is_short(W, P); -- slm_short_float serves
-  constant LATENCY : positive := INT_LAT + slm_if(OUTPUT = SLM_INT, 0, slm_float_latency(0) + MUL_LAT);
+  constant LATENCY : positive := INT_LAT + slm_if(OUTPUT = SLM_INT, 0, slm_if(SHORT, 4, slm_float_latency(0) + MUL_LAT));
 
   signal ce       : std_logic_vector(LATENCY - 1 downto 0);
   signal integers : std_logic_vector(LANES * TW - 1 downto 0);
@@ -63,33 +63,30 @@ begin
   short_output : if OUTPUT /= SLM_INT and SHORT generate
     constant EB : positive := slm_exponent_bits(OUTPUT);
     signal scales  : std_logic_vector((INT_LAT - 1) * 16 - 1 downto 0); -- the scale on its way beside the integers
-    signal rotate  : std_logic_vector(8 downto 0);
-    signal limit, clear_at, low : std_logic_vector(2 downto 0);
-    signal high, high_up    : std_logic_vector(EB - 4 downto 0);
+    signal codes   : std_logic_vector(8 downto 0);
+    signal low     : std_logic_vector(2 downto 0);
+    signal high, high_up : std_logic_vector(EB - 4 downto 0);
     signal keep    : std_logic_vector(slm_mantissa_bits(OUTPUT) - 1 downto 0);
-    signal flat, inexact : std_logic;
-    signal whole   : std_logic_vector(3 downto 0);
+    signal turn, limited, under, flat, guard, as_is : std_logic;
     signal sticky  : std_logic_vector(3 downto 1);
   begin
-    process (clk)
-    begin
-      if rising_edge(clk) then
-        if ce(0) = '1' then
-          scales(15 downto 0) <= s_scale;
-        end if;
-        for i in 1 to INT_LAT - 2 loop
-          if ce(i) = '1' then
+    scales(15 downto 0) <= s_scale;
+    later : for i in 1 to INT_LAT - 2 generate
+      process (clk)
+      begin
+        if rising_edge(clk) then
+          if ce(i - 1) = '1' then
             scales(16 * i + 15 downto 16 * i) <= scales(16 * i - 1 downto 16 * i - 16);
           end if;
-        end loop;
-      end if;
-    end process;
+        end if;
+      end process;
+    end generate;
 
     scale : entity work.slm_short_scale
       generic map (OUTPUT => OUTPUT, OFFSET => 1)
-      port map (clk => clk, ce => ce(INT_LAT + 1 downto INT_LAT - 1), scale => scales(16 * (INT_LAT - 1) - 1 downto 16 * (INT_LAT - 2)),
-                rotate => rotate, limit => limit, clear_at => clear_at, low => low, high => high, high_up => high_up, keep => keep, flat => flat,
-                whole => whole, sticky => sticky, inexact => inexact);
+      port map (clk => clk, ce => ce(INT_LAT + 2 downto INT_LAT - 2), scale => scales(16 * (INT_LAT - 1) - 1 downto 16 * (INT_LAT - 2)),
+                turn => turn, codes => codes, low => low, high => high, high_up => high_up, limited => limited, under => under, flat => flat,
+                keep => keep, guard => guard, sticky => sticky, as_is => as_is);
 
     lane : for i in 0 to LANES - 1 generate
       signal value : std_logic_vector(5 downto 0);
@@ -99,9 +96,9 @@ begin
       end generate;
       convert : entity work.slm_short_float
         generic map (OUTPUT => OUTPUT)
-        port map (clk => clk, ce => ce(LATENCY - 1 downto LATENCY - 3), value => value, rotate => rotate, limit => limit, clear_at => clear_at,
-                  low => low, high => high, high_up => high_up, keep => keep, flat => flat, whole => whole, sticky => sticky,
-                  inexact => inexact, result => m_data((i + 1) * OW - 1 downto i * OW));
+        port map (clk => clk, ce => ce(LATENCY - 1 downto INT_LAT), value => value, turn => turn, codes => codes, low => low, high => high,
+                  high_up => high_up, limited => limited, under => under, flat => flat, keep => keep, guard => guard, sticky => sticky,
+                  as_is => as_is, result => m_data((i + 1) * OW - 1 downto i * OW));
     end generate;
   end generate;
 

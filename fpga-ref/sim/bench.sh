@@ -99,7 +99,8 @@ slm_stream_decoder)
         paper-3) groups=14 ;; # 36-bit records: 63 bytes a clock
         *) groups=8 ;;
         esac
-        [ "$amount$profile" = shortpaper-3 ] && groups=2
+        # the short run: two records a clock where they are whole bytes, eight of the others
+        case $amount$profile in shortpaper-3 | shortpaper-?n0 | shortb13* | shortb-third) groups=2 ;; esac
         index=$((index + 1))
         outputs=$(outputs_of "$profile" $index)
         [ "$amount" = short ] && [ "$groups" -gt 2 ] && case $profile in slm* | paper*) outputs=1 ;; esac

@@ -2,7 +2,7 @@
 # shellcheck shell=sh disable=SC2154
 
 # The sources in the order that analysis needs.
-rtl_order="slm_pkg slm_spec_pkg slm_pipe slm_adder_tree slm_scale slm_exact_float slm_divided_float slm_to_float slm_converter slm_short_scale slm_short_float slm_trellis_lanes slm_trellis_windows slm_trellis_decoder
+rtl_order="slm_pkg slm_spec_pkg slm_pipe slm_adder_tree slm_scale slm_exact_float slm_divided_float slm_to_float slm_converter slm_short_pkg slm_short_scale slm_short_float slm_trellis_lanes slm_trellis_windows slm_trellis_decoder
     slm_block_sums slm_block_lanes slm_block_records
     slm_block_decoder slm_block_decoder_optimised slm_gearbox slm_runs slm_stream_decoder slm_hadamard_stage slm_hadamard"
 
