@@ -11,10 +11,10 @@
 static const slm_kernel *const kernels[] = {
     &slm_kernel_scalar,
 #if SLM_HAVE_X86
-    &slm_kernel_avx2_block, &slm_kernel_avx2_trellis, &slm_kernel_avx512_block, &slm_kernel_avx512_trellis,
+    &slm_kernel_avx2_any, &slm_kernel_avx2_block, &slm_kernel_avx2_trellis, &slm_kernel_avx512_block, &slm_kernel_avx512_trellis,
 #endif
 #if SLM_HAVE_NEON
-    &slm_kernel_neon_block, &slm_kernel_neon_trellis,
+    &slm_kernel_neon_any, &slm_kernel_neon_block, &slm_kernel_neon_trellis,
 #endif
 };
 #define KERNELS (sizeof kernels / sizeof kernels[0])

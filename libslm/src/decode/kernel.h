@@ -74,12 +74,14 @@ bool slm_cpu_avx512_bytes(void); /* that, and VBMI, VNNI and GFNI */
 
 extern const slm_kernel slm_kernel_scalar;
 #if SLM_HAVE_X86
+extern const slm_kernel slm_kernel_avx2_any;
 extern const slm_kernel slm_kernel_avx2_block;
 extern const slm_kernel slm_kernel_avx2_trellis;
 extern const slm_kernel slm_kernel_avx512_block;
 extern const slm_kernel slm_kernel_avx512_trellis;
 #endif
 #if SLM_HAVE_NEON
+extern const slm_kernel slm_kernel_neon_any;
 extern const slm_kernel slm_kernel_neon_block;
 extern const slm_kernel slm_kernel_neon_trellis;
 #endif
