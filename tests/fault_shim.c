@@ -1,9 +1,10 @@
 /* Loaded before the C library (LD_PRELOAD, glibc): makes calls fail, be interrupted or come back short, and counts them. For
- * test_faults.py.
+ * test_faults.py and test_file_faults.c.
  *
- * SLM_FAULT says what: "count"; "alloc N" and "allocs N": the N-th allocation fails, or all from it on; "io N ERRNO": the N-th call that
- * reads, writes, opens, sizes, synchronises or renames fails with that number; "short": reads and writes move a few bytes at a time and
- * every other one is interrupted. SLM_FAULT_LOG names a file that gets the numbers of allocations and calls at the end.
+ * SLM_FAULT says what, and fault_shim_set() does in the middle of a program: "count"; "alloc N" and "allocs N": the N-th allocation fails,
+ * or all from it on; "io N ERRNO": the N-th call that reads, writes, opens, sizes, synchronises or renames fails with that number; "calls
+ * NAME N COUNT ERRNO ...": the N-th call of NAME and COUNT - 1 behind it do, for up to four names; "short": reads and writes move a few
+ * bytes at a time and every other one is interrupted. SLM_FAULT_LOG names a file that gets the numbers of allocations and calls at the end.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -20,10 +21,17 @@
 #include <sys/types.h>
 #include <unistd.h>
 
-static enum { MODE_OFF, MODE_COUNT, MODE_ALLOC, MODE_ALLOCS, MODE_IO, MODE_SHORT } mode;
+static enum { MODE_OFF, MODE_COUNT, MODE_ALLOC, MODE_ALLOCS, MODE_IO, MODE_CALLS, MODE_SHORT } mode;
 static unsigned long chosen;
 static int chosen_errno;
 static atomic_ulong allocations, calls;
+
+static struct {
+    char name[16];
+    unsigned long first, count;
+    int error;
+    atomic_ulong calls;
+} rules[4];
 
 /* The next definition behind this one. dlsym may allocate, and a sanitizer does before it can: what is asked for until this library has
  * begun comes from here. */
@@ -55,12 +63,17 @@ static void *next(const char *name) {
     if (name##_next == NULL)                                                                                                               \
     name##_next = (__typeof__(&(name)))(uintptr_t)next(#name)
 
-__attribute__((constructor)) static void begin(void) {
-    const char *fault = getenv("SLM_FAULT");
-    void (*sanitizer)(void) = (void (*)(void))(uintptr_t)dlsym(RTLD_DEFAULT, "__asan_init");
-    if (sanitizer != NULL)
-        sanitizer();
-    begun = true;
+/* Calls, or allocations, since the last fault_shim_set(). */
+unsigned long fault_shim_count(bool memory);
+unsigned long fault_shim_count(bool memory) { return atomic_load(memory ? &allocations : &calls); }
+
+/* NULL: nothing fails any more. Counts begin anew. */
+void fault_shim_set(const char *fault);
+void fault_shim_set(const char *fault) {
+    mode = MODE_OFF;
+    memset(rules, 0, sizeof rules);
+    atomic_store(&allocations, 0);
+    atomic_store(&calls, 0);
     if (fault == NULL)
         return;
     if (strcmp(fault, "count") == 0)
@@ -73,8 +86,23 @@ __attribute__((constructor)) static void begin(void) {
         mode = MODE_ALLOCS;
     else if (sscanf(fault, "io %lu %d", &chosen, &chosen_errno) == 2)
         mode = MODE_IO;
-    atomic_store(&allocations, 0);
-    atomic_store(&calls, 0);
+    else if (strncmp(fault, "calls", 5) == 0) {
+        int used = 0;
+        fault += 5;
+        for (unsigned i = 0; i < 4; i++, fault += used)
+            if (sscanf(fault, " %15s %lu %lu %d%n", rules[i].name, &rules[i].first, &rules[i].count, &rules[i].error, &used) != 4)
+                break;
+        mode = MODE_CALLS;
+    }
+}
+
+__attribute__((constructor)) static void begin(void) {
+    const char *fault = getenv("SLM_FAULT");
+    void (*sanitizer)(void) = (void (*)(void))(uintptr_t)dlsym(RTLD_DEFAULT, "__asan_init");
+    if (sanitizer != NULL)
+        sanitizer();
+    begun = true;
+    fault_shim_set(fault);
 }
 
 __attribute__((destructor)) static void end(void) {
@@ -148,9 +176,22 @@ void free(void *pointer) {
 
 /* ---- Files ---- */
 
-static bool call_fails(void) {
+static bool call_fails(const char *name) {
     if (mode == MODE_OFF)
         return false;
+    if (mode == MODE_CALLS) {
+        const size_t length = strcspn(name, "0123456789"); /* open for open64; renameat2 has a number of its own */
+        for (unsigned i = 0; i < 4; i++)
+            if (strcmp(name, rules[i].name) == 0 ||
+                (strncmp(name, rules[i].name, length) == 0 && rules[i].name[length] == 0 && strcmp(name + length, "64") == 0)) {
+                const unsigned long at = atomic_fetch_add(&rules[i].calls, 1) + 1;
+                if (at < rules[i].first || at - rules[i].first >= rules[i].count)
+                    return false;
+                errno = rules[i].error;
+                return true;
+            }
+        return false;
+    }
     unsigned long number = atomic_fetch_add(&calls, 1) + 1;
     bool fails = mode == MODE_IO && number == chosen;
     if (fails)
@@ -173,7 +214,7 @@ static size_t shortened(size_t size) {
     ssize_t name(int fd, buffer_type buffer, size_t size, offset_type offset);                                                             \
     ssize_t name(int fd, buffer_type buffer, size_t size, offset_type offset) {                                                            \
         NEXT(name);                                                                                                                        \
-        return call_fails() ? -1 : name##_next(fd, buffer, shortened(size), offset);                                                       \
+        return call_fails(#name) ? -1 : name##_next(fd, buffer, shortened(size), offset);                                                  \
     }
 TRANSFER(pread, void *, off_t)
 TRANSFER(pread64, void *, off64_t)
@@ -182,13 +223,13 @@ TRANSFER(pwrite64, const void *, off64_t)
 
 ssize_t read(int fd, void *buffer, size_t size) {
     NEXT(read);
-    return call_fails() ? -1 : read_next(fd, buffer, shortened(size));
+    return call_fails("read") ? -1 : read_next(fd, buffer, shortened(size));
 }
 
 /* Messages are what is to be seen. */
 ssize_t write(int fd, const void *buffer, size_t size) {
     NEXT(write);
-    return fd != STDERR_FILENO && call_fails() ? -1 : write_next(fd, buffer, fd != STDERR_FILENO ? shortened(size) : size);
+    return fd != STDERR_FILENO && call_fails("write") ? -1 : write_next(fd, buffer, fd != STDERR_FILENO ? shortened(size) : size);
 }
 
 static mode_t mode_of(int flags, va_list arguments) { return (flags & (O_CREAT | O_TMPFILE)) != 0 ? (mode_t)va_arg(arguments, int) : 0; }
@@ -200,7 +241,7 @@ static mode_t mode_of(int flags, va_list arguments) { return (flags & (O_CREAT |
         va_start(arguments, flags);                                                                                                        \
         mode_t permissions = mode_of(flags, arguments);                                                                                    \
         va_end(arguments);                                                                                                                 \
-        return mode != MODE_SHORT && call_fails() ? -1 : name##_next(path, flags, permissions);                                            \
+        return mode != MODE_SHORT && call_fails(#name) ? -1 : name##_next(path, flags, permissions);                                       \
     }
 OPEN(open)
 OPEN(open64)
@@ -212,16 +253,39 @@ OPEN(open64)
         va_start(arguments, flags);                                                                                                        \
         mode_t permissions = mode_of(flags, arguments);                                                                                    \
         va_end(arguments);                                                                                                                 \
-        return mode != MODE_SHORT && call_fails() ? -1 : name##_next(folder, path, flags, permissions);                                    \
+        return mode != MODE_SHORT && call_fails(#name) ? -1 : name##_next(folder, path, flags, permissions);                               \
     }
 OPENAT(openat)
 OPENAT(openat64)
+
+/* Always with an argument here, which fits a pointer. */
+#define FCNTL(name)                                                                                                                        \
+    int name(int fd, int command, ...) {                                                                                                   \
+        NEXT(name);                                                                                                                        \
+        va_list arguments;                                                                                                                 \
+        va_start(arguments, command);                                                                                                      \
+        void *argument = va_arg(arguments, void *);                                                                                        \
+        va_end(arguments);                                                                                                                 \
+        return mode == MODE_CALLS && call_fails(#name) ? -1 : name##_next(fd, command, argument);                                          \
+    }
+FCNTL(fcntl)
+FCNTL(fcntl64)
+
+/* A file is closed even where that fails. */
+int close(int fd) {
+    NEXT(close);
+    bool fails = mode == MODE_CALLS && call_fails("close");
+    int error = errno, result = close_next(fd);
+    if (fails)
+        errno = error;
+    return fails ? -1 : result;
+}
 
 /* Calls that a signal does not interrupt, or that fail as a whole. */
 #define SIMPLE(name, parameters, arguments, interruptible)                                                                                 \
     int name parameters {                                                                                                                  \
         NEXT(name);                                                                                                                        \
-        return (interruptible || mode != MODE_SHORT) && call_fails() ? -1 : name##_next arguments;                                         \
+        return (interruptible || mode != MODE_SHORT) && call_fails(#name) ? -1 : name##_next arguments;                                    \
     }
 SIMPLE(fsync, (int fd), (fd), true)
 SIMPLE(fdatasync, (int fd), (fd), true)
@@ -230,6 +294,9 @@ SIMPLE(ftruncate64, (int fd, off64_t size), (fd, size), false)
 SIMPLE(rename, (const char *from, const char *to), (from, to), false)
 SIMPLE(renameat2, (int a, const char *from, int b, const char *to, unsigned flags), (a, from, b, to, flags), false)
 SIMPLE(link, (const char *from, const char *to), (from, to), false)
+SIMPLE(fchmod, (int fd, mode_t permissions), (fd, permissions), false)
 SIMPLE(fchdir, (int fd), (fd), false)
+SIMPLE(lstat64, (const char *path, struct stat64 *about), (path, about), false)
+SIMPLE(lstat, (const char *path, struct stat *about), (path, about), false)
 SIMPLE(fstat64, (int fd, struct stat64 *about), (fd, about), false)
 SIMPLE(fstat, (int fd, struct stat *about), (fd, about), false)

@@ -210,8 +210,31 @@ static void widening(void **unused) {
     }
 }
 
+/* Every status has the name that it has in C, and a sentence of its own. */
+static void statuses(void **unused) {
+    (void)unused;
+#define STATUS(name)                                                                                                                       \
+    { name, #name }
+    static const struct {
+        slm_status status;
+        const char *name;
+    } all[] = {STATUS(SLM_OK),          STATUS(SLM_E_TRUNCATED), STATUS(SLM_E_MAGIC),    STATUS(SLM_E_VERSION), STATUS(SLM_E_FEATURE),
+               STATUS(SLM_E_LIMIT),     STATUS(SLM_E_INDEX),     STATUS(SLM_E_CHECKSUM), STATUS(SLM_E_RECORD),  STATUS(SLM_E_PROFILE),
+               STATUS(SLM_E_SCALE),     STATUS(SLM_E_ARGUMENT),  STATUS(SLM_E_MEMORY),   STATUS(SLM_E_IO),      STATUS(SLM_E_NOT_FOUND),
+               STATUS(SLM_E_NONFINITE), STATUS(SLM_E_STATE),     STATUS(SLM_E_CANCELLED)};
+    const size_t count = sizeof all / sizeof all[0];
+    for (size_t i = 0; i < count; i++) {
+        assert_string_equal(slm_status_name(all[i].status), all[i].name);
+        assert_string_not_equal(slm_status_text(all[i].status), slm_status_text((slm_status)1000));
+        for (size_t j = 0; j < i; j++)
+            assert_string_not_equal(slm_status_text(all[i].status), slm_status_text(all[j].status));
+    }
+    assert_string_equal(slm_status_name((slm_status)count), "SLM_E_?"); /* none is left out above */
+    assert_string_equal(slm_status_text((slm_status)count), "unknown status");
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(rules), cmocka_unit_test(bytes), cmocka_unit_test(sizes), cmocka_unit_test(dtypes),
-                                       cmocka_unit_test(widening)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(statuses), cmocka_unit_test(rules),  cmocka_unit_test(bytes),
+                                       cmocka_unit_test(sizes),    cmocka_unit_test(dtypes), cmocka_unit_test(widening)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

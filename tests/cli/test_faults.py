@@ -2,7 +2,7 @@
 
 Each run either does its job, to the same bytes, or ends with exit code 1, a message, and nothing left behind. Here a few of the faults of
 each command; all of them by hand (minutes):
-SLM=build/tools/slm SLM_FAULT_SHIM=build/tests/cli/libfault_shim.so SLM_FAULTS=all python3 tests/cli/test_faults.py -v
+SLM=build/tools/slm SLM_FAULT_SHIM=build/tests/libfault_shim.so SLM_FAULTS=all python3 tests/cli/test_faults.py -v
 """
 
 import errno

@@ -33,13 +33,16 @@ static void free_file(slm_file *file) {
     free(file);
 }
 
+/* What the last call failed with, never 0. */
+static int failure(void) { return errno != 0 ? errno : EIO; }
+
 /* Finds what `path` is now. 0 or an errno value; *mode is what a file that is replaced has, else 0. */
 static int look_at_target(const char *path, bool overwrite, char **resolved, mode_t *mode) {
     struct stat there;
     *mode = 0;
     if (lstat(path, &there) != 0) {
         if (errno != ENOENT || path[0] == 0)
-            return errno;
+            return failure();
         *resolved = strdup(path);
         return *resolved == NULL ? ENOMEM : 0;
     }
@@ -50,7 +53,7 @@ static int look_at_target(const char *path, bool overwrite, char **resolved, mod
     else
         *resolved = strdup(path);
     if (*resolved == NULL)
-        return errno;
+        return failure();
     if (S_ISDIR(there.st_mode))
         return EISDIR;
     if (!S_ISREG(there.st_mode) && !S_ISLNK(there.st_mode)) /* renaming would replace a device or a pipe by a file */
