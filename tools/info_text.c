@@ -80,7 +80,7 @@ static void print_tensors(const info_view *view) {
             text_print_padded(stdout, p->name[0] != '\0' ? p->name : number, p->name[0] != '\0' ? strlen(p->name) : strlen(number), 10);
             printf("  %3u  %-9s", t->rotation, runs);
         }
-        const char *error = t->flags & SLM_TENSOR_HAS_ERROR ? human_error(&(human){0}, (double)t->error) : "-";
+        const char *error = (t->flags & SLM_TENSOR_HAS_ERROR) != 0 ? human_error(&(human){0}, (double)t->error) : "-";
         printf("  %6.3f  %14s  %s", tensor_bits(t), human_count(&h, t->payload_size), error);
         if (detailed)
             printf("%*s%" PRIu64, 9 - (int)strlen(error), "", slm_reader_payload(reader, i)->offset);

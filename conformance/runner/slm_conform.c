@@ -272,6 +272,7 @@ static int run(options *o, const manifest *m, suite *s) {
             o->decoder.folder = folder;
             run_all(&w);
             rmdir(folder);
+            o->decoder.folder = NULL;
             if (o->tap)
                 report_tap(stdout, w.trials, w.count);
             bool ok = report_summary(o->tap ? stderr : stdout, w.trials, w.count);

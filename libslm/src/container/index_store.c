@@ -27,7 +27,7 @@ static uint8_t *append(uint8_t *p, const void *data, size_t size) {
 }
 
 /* Moves to the next multiple of 8 from `start`; the bytes between are zero already. */
-static uint8_t *pad(uint8_t *start, uint8_t *p) { return start + (((size_t)(p - start) + 7) & ~(size_t)7); }
+static uint8_t *pad(uint8_t *start, const uint8_t *p) { return start + (((size_t)(p - start) + 7) & ~(size_t)7); }
 
 static uint8_t *store_tensor(uint8_t *start, const slm_tensor *tensor, const slmi_result *result) {
     uint8_t *p = start;

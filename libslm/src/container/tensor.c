@@ -2,7 +2,7 @@
 #include "tensor.h"
 
 #include <inttypes.h>
-#include <string.h>
+#include <stdio.h>
 
 #include "checked.h"
 #include "error.h"
@@ -71,8 +71,8 @@ static slm_status check_coding(const slm_tensor *tensor, const slm_profile *prof
     slm_status status = slm_coding_check(&coding, &reason);
     if (status != SLM_OK) {
         char quoted[SLMI_QUOTED_BYTES];
-        char what[SLMI_QUOTED_BYTES + 16] = "tensor ";
-        strcat(what, slmi_quote(quoted, tensor->name, tensor->name_length));
+        char what[SLMI_QUOTED_BYTES + 16];
+        snprintf(what, sizeof what, "tensor %s", slmi_quote(quoted, tensor->name, tensor->name_length));
         return slmi_fail_reason(at->error, status, reason, at->offset, at->number, what);
     }
     codings->legal[tensor->profile] |= bit;

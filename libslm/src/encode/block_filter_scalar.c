@@ -56,11 +56,11 @@ static void part_beside(const int16_t *columns, residual_shape shape, const floa
             const int16_t *column = columns + (size_t)f * shape.pairs * 8 + 2 * k;
             float product = 0;
             for (unsigned c = 0; c < 2 * shape.pairs; c++) {
-                product += (float)column[c / 2 * 8 + c % 2] * direction[c];
+                product += (float)column[c / 2 * 8 + c % 2] * direction[c]; /* NOLINT: an index */
             }
             product *= shape.complement ? shrink : -shrink;
             for (unsigned c = 0; c < 2 * shape.pairs; c++) {
-                part[c] += (float)column[c / 2 * 8 + c % 2] * product;
+                part[c] += (float)column[c / 2 * 8 + c % 2] * product; /* NOLINT: an index */
             }
         }
     }

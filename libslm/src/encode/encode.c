@@ -80,10 +80,11 @@ slm_status slm_encoder_create(slm_encoder **encoder, const slm_coding *coding, c
     made->candidates = chosen.scale_candidates > 1 ? chosen.scale_candidates : 1;
     made->threads = chosen.threads;
     status = SLM_E_ARGUMENT;
-    if (chosen.kernel == NULL || strlen(chosen.kernel) < sizeof made->kernel) {
-        if (chosen.kernel != NULL) {
-            strcpy(made->kernel, strcmp(chosen.kernel, "neon") == 0 ? "scalar" : chosen.kernel); /* none is written for NEON */
-        }
+    const char *kernel = chosen.kernel == NULL ? "" : chosen.kernel;
+    kernel = strcmp(kernel, "neon") == 0 ? "scalar" : kernel; /* none is written for NEON */
+    const size_t length = strlen(kernel);
+    if (length < sizeof made->kernel) {
+        memcpy(made->kernel, kernel, length + 1);
         status = prepare(made);
     }
     if (status != SLM_OK) {
