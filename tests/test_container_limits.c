@@ -289,7 +289,7 @@ static void test_messages(void **state) {
     /* Reasons of level 1 carry their rule. */
     expect(slmi_fail_reason(&error, SLM_E_PROFILE, "[PRO-4] W must lie in 1..K", 1, 2, "profile 0"), SLM_E_PROFILE, "PRO-4");
     assert_string_equal(error.message, "profile 0: W must lie in 1..K");
-    expect(slmi_fail_reason(&error, SLM_E_PROFILE, "[XYZ-1] of a rule not known here", 1, 2, "p"), SLM_E_PROFILE, "");
+    expect(slmi_fail_reason(&error, SLM_E_PROFILE, "[none] of a rule not known here", 1, 2, "p"), SLM_E_PROFILE, "");
     assert_string_equal(error.message, "p: of a rule not known here");
     expect(slmi_fail_reason(&error, SLM_E_PROFILE, "[PRO-4]at once", 1, 2, "p"), SLM_E_PROFILE, "PRO-4");
     assert_string_equal(error.message, "p: at once");
