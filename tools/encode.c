@@ -22,6 +22,7 @@ enum {
     OPTION_SCALE_CANDIDATES,
     OPTION_SEARCH,
     OPTION_ROTATION,
+    OPTION_IMPORTANCE,
     OPTION_DRY_RUN,
     OPTION_VERIFY,
     OPTION_RESUME,
@@ -56,6 +57,11 @@ static const option_spec options[] = {
      "randomised Hadamard rotation of segments of 2^N weights; where 2^N does not divide the run, the largest power that does is taken. "
      "auto (the default): trellis-coded tensors by 8 or the largest that divides, or by none or a larger one where a sample of the tensor "
      "errs at least 1 % less so"},
+    {OPTION_IMPORTANCE, "importance", "FILE",
+     "count squared errors by what the weights of a column are multiplied with: FILE is a .safetensors file with a vector for each "
+     "tensor's "
+     "name, the mean squared activation of each column, or llama.cpp's importance matrix of the .dat kind. Tensors that are not in it are "
+     "coded as without"},
     {'T', "threads", "N", "search with N threads; 0, the default, is as many as there are processors. The result is the same"},
     {OPTION_DRY_RUN, "dry-run", NULL, "only say what would be done, how large it gets and about how long it takes"},
     {OPTION_VERIFY, "verify", NULL, "decode what was written and compare it with the input before it gets its name"},
@@ -70,6 +76,8 @@ static const option_spec options[] = {
 
 typedef struct encode_command {
     encode_job job;
+    const char *importance_path;
+    importance_file importance;
     bool dry_run, verify, json;
     checkpoint_options source;
     encode_output output;
@@ -180,6 +188,7 @@ static int take_option(encode_command *c, int code, const char *argument) {
     case OPTION_SCALE_CANDIDATES: return set_candidates(rules, argument);
     case OPTION_SEARCH: return set_search(rules, argument);
     case OPTION_ROTATION: return set_rotation(rules, argument);
+    case OPTION_IMPORTANCE: c->importance_path = argument; break;
     case 'T': return argument_threads(&command_encode, argument, &c->job.threads) ? EXIT_CODE_OK : EXIT_CODE_USAGE;
     case OPTION_DRY_RUN: c->dry_run = true; break;
     case OPTION_VERIFY: c->verify = true; break;
@@ -285,6 +294,11 @@ static int encode(encode_command *c) {
         return fault_report(&f, job->output);
     if (!c->dry_run && encode_output_is_stream(&c->output) && isatty(STDOUT_FILENO))
         return usage_error(&command_encode, "a .slm file is not written to a terminal; -o FILE names one");
+    if (c->importance_path != NULL) {
+        if (!importance_file_read(&c->importance, c->importance_path, &f))
+            return fault_report(&f, c->importance_path);
+        job->rules.importance = &c->importance;
+    }
     c->source.context = c;
     c->source.warn = warn;
     c->source.progress = show_scan;
@@ -301,6 +315,13 @@ static int encode(encode_command *c) {
         return EXIT_CODE_FAILURE;
     }
     name_nonfinite(job);
+    if (job->rules.importance != NULL && job->plan.weighted == 0) {
+        message_error("%s: names none of the tensors that are coded", c->importance_path);
+        return EXIT_CODE_USAGE;
+    }
+    if (job->rules.importance != NULL && job->plan.weighted < job->plan.coded)
+        message_warning("%s has nothing for %zu of %zu coded tensors", c->importance_path, job->plan.coded - job->plan.weighted,
+                        job->plan.coded);
     return c->dry_run ? dry_run(c) : write_file(c);
 }
 
@@ -314,6 +335,7 @@ static void release(encode_command *c) {
     for (size_t i = 0; i < rules->choice_count; i++)
         free(rules->choices[i].glob);
     free(rules->choices);
+    importance_file_free(&c->importance);
     free(rules->include);
     free(rules->exclude);
 }
@@ -333,6 +355,8 @@ static int parse_and_encode(encode_command *c, int argc, char **argv) {
     c->job.input = parser.operands[0];
     if (c->job.output == NULL && !c->dry_run)
         return usage_error(&command_encode, "-o FILE is missing");
+    if (c->importance_path != NULL && c->job.rules.search == SLM_SEARCH_PAPER)
+        return usage_error(&command_encode, "--importance is for the exact search: the paper's takes all errors alike");
     if (c->output.resume && (c->dry_run || encode_output_is_stream(&c->output)))
         return usage_error(&command_encode, "--resume needs a file to go on with");
     return encode(c);

@@ -36,7 +36,15 @@ typedef struct encoder_set {
     size_t count;
 } encoder_set;
 
-/* An encoder ready for that coding. */
+static bool set_importance(slm_encoder *encoder, const plan_tensor *entry, fault *f) {
+    const importance_vector *vector = entry->importance;
+    slm_error error = {0};
+    const slm_status status =
+        slm_encoder_set_importance(encoder, vector != NULL ? vector->values : NULL, vector != NULL ? vector->columns : 0, &error);
+    return status == SLM_OK || fault_slm(f, status, &error, "cannot set the search up");
+}
+
+/* An encoder ready for that coding and importance. */
 static bool get_encoder(const encode_job *job, encoder_set *set, const plan_tensor *entry, slm_encoder **encoder, fault *f) {
     const slm_coding *coding = &entry->coding;
     for (size_t i = 0; i < set->count; i++) {
@@ -45,7 +53,9 @@ static bool get_encoder(const encode_job *job, encoder_set *set, const plan_tens
             continue;
         slm_status status = slm_encoder_retarget(slot->encoder, coding->run_length, coding->rotation, coding->sign_seed);
         *encoder = slot->encoder;
-        return status == SLM_OK || fault_slm(f, status, NULL, "cannot set the search up");
+        if (status != SLM_OK)
+            return fault_slm(f, status, NULL, "cannot set the search up");
+        return set_importance(slot->encoder, entry, f);
     }
     encoder_slot *slots = realloc(set->slots, (set->count + 1) * sizeof *slots);
     if (slots == NULL)
@@ -65,7 +75,7 @@ static bool get_encoder(const encode_job *job, encoder_set *set, const plan_tens
         return fault_slm(f, status, &error, "cannot set the search up");
     set->count++;
     *encoder = slot->encoder;
-    return true;
+    return set_importance(slot->encoder, entry, f);
 }
 
 static void free_encoders(encoder_set *set) {

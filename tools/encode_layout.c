@@ -1,4 +1,5 @@
 /* tools/encode_layout.c: the description of the file that encoding will fill. */
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -63,6 +64,12 @@ static bool add_provenance(encode_job *job, fault *f) {
         return false;
     if (job->plan.coded == 0)
         return true;
+    char importance[96];
+    if (job->plan.weighted > 0) {
+        snprintf(importance, sizeof importance, "%zu tensors, file of XXH3-64 %016" PRIx64, job->plan.weighted, job->rules.importance->sum);
+        if (!add_metadata(job, "slm.importance", importance, f))
+            return false;
+    }
     return add_metadata(job, "slm.profile", job->profiles, f) && add_metadata(job, "slm.search", plan_search_name(job->rules.search), f);
 }
 

@@ -24,6 +24,8 @@ static totals add_up(const encode_job *job) {
         const slm_tensor *t = slm_layout_tensor(job->layout, i);
         sum.report.squared_norm += job->results[i].report.squared_norm;
         sum.report.squared_error += job->results[i].report.squared_error;
+        sum.report.weighted_norm += job->results[i].report.weighted_norm;
+        sum.report.weighted_error += job->results[i].report.weighted_error;
         *(t->coding == SLM_CODING_RAW ? &sum.raw_bytes : &sum.coded_bytes) += t->payload_size;
     }
     for (size_t s = 0; s < checkpoint_sources(job->cp); s++) {
@@ -98,6 +100,10 @@ void encode_print(const encode_job *job, FILE *stream, bool done) {
     double error = encode_total_error(job);
     if (done && error >= 0)
         fprintf(stream, ", error %s", human_error(&h3, error));
+    if (job->plan.weighted > 0)
+        fprintf(stream, "\nweighed by importance: %s of these tensors", human_count(&h1, job->plan.weighted));
+    if (done && job->plan.weighted > 0 && sum.report.weighted_norm > 0)
+        fprintf(stream, "; weighted error of all %s", human_error(&h3, sqrt(sum.report.weighted_error / sum.report.weighted_norm)));
     fprintf(stream, "\nraw     %s elements in %s tensors", human_count(&h1, job->plan.raw_elements),
             human_count(&h2, job->plan.count - job->plan.coded));
     if (job->plan.raw_elements > 0)
@@ -149,12 +155,18 @@ static json_t *tensor_report(const encode_job *job, size_t index, bool done) {
     }
     report_set(tensor, "profile", json_string(profile_to_text(&entry->coding.profile, text)));
     report_set(tensor, "rotation", json_integer(t->rotation));
+    if (job->rules.importance != NULL)
+        report_set(tensor, "importance", json_boolean(entry->importance != NULL));
     if (entry->rotations_tried > 0)
         report_set(tensor, "rotations_tried", rotations_tried(entry));
     report_set(tensor, "run_length", report_u64(t->run_length));
     report_set(tensor, "scales", report_u64(t->scales));
     if (done) {
         report_set(tensor, "error", result->error >= 0 ? report_real((double)result->error) : json_null());
+        if (entry->importance != NULL)
+            report_set(tensor, "weighted_error",
+                       result->report.weighted_norm > 0 ? report_real(sqrt(result->report.weighted_error / result->report.weighted_norm))
+                                                        : json_null());
         report_set(tensor, "maximum_error", report_real(result->report.maximum_error));
         report_set(tensor, "blocks", report_u64(result->report.blocks));
         report_set(tensor, "examined", report_u64(result->report.examined));

@@ -7,7 +7,7 @@
 #include "encode_job.h"
 #include "profile_text.h"
 
-/* Weights of a sample: whole runs, evenly spread, a 32nd of the tensor within these limits. */
+/* Weights of a sample: whole runs or rows, evenly spread, a 32nd of the tensor within these limits. */
 #define SAMPLE_PART 32
 #define SAMPLE_MIN 4096
 #define SAMPLE_MAX 16384
@@ -40,11 +40,17 @@ static unsigned candidates(const slm_coding *coding, bool none, uint8_t *sizes) 
     return count;
 }
 
-static uint64_t sample_runs(uint64_t elements, uint64_t run) {
+/* Weights that the sample takes together: a run, and whole rows where the columns count differently. */
+static uint64_t unit_of(const plan_tensor *entry) {
+    const uint64_t run = entry->coding.run_length;
+    return entry->importance != NULL && entry->importance->columns > run ? entry->importance->columns : run;
+}
+
+static uint64_t sample_units(uint64_t elements, uint64_t unit) {
     uint64_t wanted = elements / SAMPLE_PART;
     wanted = wanted < SAMPLE_MIN ? SAMPLE_MIN : wanted > SAMPLE_MAX ? SAMPLE_MAX : wanted;
-    const uint64_t runs = wanted / run, all = elements / run;
-    return runs < 1 ? 1 : runs < all ? runs : all;
+    const uint64_t units = wanted / unit, all = elements / unit;
+    return units < 1 ? 1 : units < all ? units : all;
 }
 
 static bool no_memory(fault *f) { return fault_system(f, ENOMEM, "cannot choose a rotation"); }
@@ -61,20 +67,20 @@ static void release(chooser *c) {
 }
 
 /* Reads the sample and makes room for its codes. */
-static bool read_sample(chooser *c, const plan_tensor *entry, const safetensors_tensor *t, uint64_t runs, fault *f) {
-    const uint64_t run = entry->coding.run_length, step = t->elements / run / runs;
+static bool read_sample(chooser *c, const plan_tensor *entry, const safetensors_tensor *t, uint64_t units, fault *f) {
+    const uint64_t unit = unit_of(entry), run = entry->coding.run_length, runs = units * unit / run, step = t->elements / unit / units;
     const size_t element = slm_dtype_bits(t->dtype) / 8;
-    c->weights = malloc((size_t)(runs * run) * sizeof *c->weights);
-    c->piece = malloc((size_t)run * element);
+    c->weights = malloc((size_t)(units * unit) * sizeof *c->weights);
+    c->piece = malloc((size_t)unit * element);
     c->scales = malloc((size_t)runs * sizeof *c->scales);
     c->codes = malloc((size_t)(runs * slm_profile_run_bytes(&entry->coding.profile, run)));
     if (c->weights == NULL || c->piece == NULL || c->scales == NULL || c->codes == NULL)
         return no_memory(f);
     bool ok = checkpoint_hold(c->job->cp, f);
-    for (uint64_t i = 0; ok && i < runs; i++) {
-        ok = checkpoint_read_at(c->job->cp, i * step * run * element, c->piece, (size_t)run * element, f);
+    for (uint64_t i = 0; ok && i < units; i++) {
+        ok = checkpoint_read_at(c->job->cp, i * step * unit * element, c->piece, (size_t)unit * element, f);
         if (ok)
-            slm_widen(t->dtype, c->piece, (size_t)run, c->weights + i * run);
+            slm_widen(t->dtype, c->piece, (size_t)unit, c->weights + i * unit);
     }
     return ok;
 }
@@ -97,11 +103,15 @@ static bool set_encoder(chooser *c, const plan_tensor *entry, const slm_coding *
                                              .kernel = kernel_wanted()};
         status = slm_encoder_create(&c->encoder, coding, &options, &error);
     }
+    const importance_vector *vector = entry->importance;
+    if (status == SLM_OK)
+        status =
+            slm_encoder_set_importance(c->encoder, vector != NULL ? vector->values : NULL, vector != NULL ? vector->columns : 0, &error);
     return status == SLM_OK || fault_slm(f, status, &error, "cannot choose a rotation");
 }
 
-/* Relative error of the sample with that rotation. */
-static bool try_rotation(chooser *c, const plan_tensor *entry, unsigned rotation, uint64_t runs, slm_coding *tried, double *error,
+/* Relative error of the sample with that rotation, weighted where there is an importance. */
+static bool try_rotation(chooser *c, const plan_tensor *entry, unsigned rotation, uint64_t count, slm_coding *tried, double *error,
                          fault *f) {
     slm_encode_report report;
     slm_error about = {0};
@@ -110,10 +120,10 @@ static bool try_rotation(chooser *c, const plan_tensor *entry, unsigned rotation
     tried->sign_seed = rotation > 0 ? SLM_DEFAULT_SIGN_SEED : 0;
     if (!set_encoder(c, entry, tried, f))
         return false;
-    const slm_status status = slm_encode_memory(c->encoder, runs * tried->run_length, c->weights, c->scales, c->codes, &report, &about);
+    const slm_status status = slm_encode_memory(c->encoder, count, c->weights, c->scales, c->codes, &report, &about);
     if (status != SLM_OK)
         return fault_slm(f, status, &about, "cannot choose a rotation");
-    *error = report.squared_norm > 0 ? sqrt(report.squared_error / report.squared_norm) : 0;
+    *error = report.weighted_norm > 0 ? sqrt(report.weighted_error / report.weighted_norm) : 0;
     return true;
 }
 
@@ -127,17 +137,17 @@ static bool has_tails(const chooser *c, const plan_tensor *entry, uint64_t count
 
 static bool choose(chooser *c, plan_tensor *entry, const safetensors_tensor *t, fault *f) {
     uint8_t sizes[PLAN_ROTATIONS_MAX];
-    const uint64_t runs = sample_runs(t->elements, entry->coding.run_length);
+    const uint64_t unit = unit_of(entry), units = sample_units(t->elements, unit);
     if (entry->coding.rotation == 0) /* no size divides the run */
         return true;
-    bool ok = read_sample(c, entry, t, runs, f);
-    const unsigned count = ok ? candidates(&entry->coding, has_tails(c, entry, runs * entry->coding.run_length), sizes) : 0;
+    bool ok = read_sample(c, entry, t, units, f);
+    const unsigned count = ok ? candidates(&entry->coding, has_tails(c, entry, units * unit), sizes) : 0;
     const plan_tensor usual = *entry;
     double least = INFINITY;
     for (unsigned i = 0; ok && i < count; i++) {
         slm_coding tried;
         double error = 0;
-        ok = try_rotation(c, &usual, sizes[i], runs, &tried, &error, f);
+        ok = try_rotation(c, &usual, sizes[i], units * unit, &tried, &error, f);
         if (!ok)
             break;
         entry->rotations[entry->rotations_tried++] = (plan_rotation){sizes[i], error};

@@ -82,6 +82,13 @@ static bool plan_coding(plan_tensor *entry, const safetensors_tensor *t, const p
     unsigned rotation = rotation_for(rules, profile, entry->coding.run_length);
     entry->coding.rotation = (uint8_t)rotation;
     entry->coding.sign_seed = rotation > 0 ? SLM_DEFAULT_SIGN_SEED : 0;
+    if (rules->importance != NULL) {
+        const uint64_t columns = t->rank > 0 ? t->shape[t->rank - 1] : 1;
+        entry->importance = importance_file_find(rules->importance, t->name, t->name_length);
+        if (entry->importance != NULL && entry->importance->columns != columns)
+            return fault_set(f, FAULT_USAGE, "tensor '%s' has %llu columns and its importance %llu", t->name, (unsigned long long)columns,
+                             (unsigned long long)entry->importance->columns);
+    }
     const char *reason = NULL;
     if (slm_coding_check(&entry->coding, &reason) != SLM_OK)
         return fault_set(f, FAULT_USAGE, "tensor '%s' cannot be coded so: %s", t->name, reason != NULL ? reason : "no legal coding");
@@ -93,12 +100,13 @@ static bool plan_coding(plan_tensor *entry, const safetensors_tensor *t, const p
 }
 
 static void count(plan *p, const checkpoint *cp) {
-    p->coded = p->nonfinite = 0;
+    p->coded = p->nonfinite = p->weighted = 0;
     p->coded_elements = p->raw_elements = 0;
     for (size_t i = 0; i < p->count; i++) {
         const plan_tensor *entry = &p->tensors[i];
         uint64_t elements = checkpoint_tensor(cp, i)->elements;
         p->coded += entry->reason == NULL;
+        p->weighted += entry->reason == NULL && entry->importance != NULL;
         *(entry->reason == NULL ? &p->coded_elements : &p->raw_elements) += elements;
         p->nonfinite += entry->scanned && entry->scan.first_nonfinite != UINT64_MAX;
     }

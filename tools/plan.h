@@ -3,6 +3,7 @@
 #define TOOLS_PLAN_H
 
 #include "checkpoint.h"
+#include "importance_file.h"
 #include "slm/encode.h"
 
 #define PLAN_ELEMENTS_MIN 4096 /* smaller tensors stay raw unless they are asked for */
@@ -26,7 +27,8 @@ typedef struct plan_rules {
     plan_scale scale;
     int rotation; /* PLAN_ROTATION_AUTO, 0, or 4..10 */
     slm_search search;
-    unsigned scale_candidates; /* tried in full for each scale; 1: the rule's alone */
+    const importance_file *importance; /* NULL: all errors count alike */
+    unsigned scale_candidates;         /* tried in full for each scale; 1: the rule's alone */
 } plan_rules;
 
 #define PLAN_ROTATIONS_MAX 8
@@ -41,6 +43,7 @@ typedef struct plan_tensor {
     const char *reason; /* why it stays raw; NULL where it is coded. Static storage */
     slm_coding coding;
     bool scale_per_run;
+    const importance_vector *importance;         /* NULL: none */
     plan_rotation rotations[PLAN_ROTATIONS_MAX]; /* of which the coding has the best; none where there was nothing to choose */
     unsigned rotations_tried;
     bool scanned;
@@ -51,6 +54,7 @@ typedef struct plan {
     plan_tensor *tensors; /* one for each of the checkpoint's */
     size_t count;
     uint64_t coded_elements, raw_elements;
+    size_t weighted;         /* tensors with an importance */
     size_t coded, nonfinite; /* tensors; nonfinite: those raw for a NaN or infinity alone */
 } plan;
 
