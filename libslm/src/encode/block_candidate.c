@@ -203,7 +203,8 @@ static double nearest_multiple(double y, double size, double times, int most) {
     return fabs(y - q * size);
 }
 
-/* Candidates of all exponents, y being the projected target. */
+/* Candidates of all exponents, y being the projected target; the largest first, since small ones do not reach far and are out once there
+ * is a fair candidate. */
 static void search_exponents(const enumeration *en, double shortest, const double *y, best_candidate *best) {
     const unsigned last = en->columns - 1;
     const int most = 1 << (en->profile->B - 1);
@@ -212,13 +213,17 @@ static void search_exponents(const enumeration *en, double shortest, const doubl
     const double size = last < en->reflections ? fabs(en->triangle[(size_t)last * SLM_P_MAX + last]) : 0;
     const double outer = size > 0 ? fabs(y[last]) : 0;
     const double times = size > 0 ? outer / size : 0;
+    if (best->error > en->length * en->length) {
+        static const int zeros[SLM_P_MAX] = {0};
+        consider(en, 0, zeros, best);
+    }
     double error = INFINITY;
     double base = 0; /* radius without reach */
-    for (unsigned exponent = 0; exponent < 1U << en->profile->E; exponent++) {
+    for (unsigned exponent = 1U << en->profile->E; exponent-- > 0;) {
         const double step = (double)(1 << exponent);
-        /* Once the shortest vector is longer than twice the target, only q = 0 is left, and e = 0 has seen it. */
+        /* Where the shortest vector is longer than twice the target, only q = 0 is left, and e = 0 sees it. */
         if (exponent > 0 && shortest * step > 2 * en->length * (1 + SLACK) + SLACK * en->norm * step) {
-            break;
+            continue;
         }
         const double reach = box * step;
         if (best->error != error) {
@@ -360,7 +365,7 @@ void candidate_search_brief(const slm_profile *profile, const seed_brief *brief,
     enumeration_store store;
     const enumeration en = short_lattice(profile, brief, seed, target, length, y, &store);
     if (best->error == INFINITY) {
-        round_solution(&en, y, best); /* a good first one */
+        round_solution(&en, y, best); /* a good first one, but where R is nearly singular */
     }
     search_exponents(&en, (double)brief->shortest, y, best);
 }

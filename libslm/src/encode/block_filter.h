@@ -13,6 +13,9 @@
 #define FILTER_PAIRS_MAX 8  /* pairs of rows */
 #define FILTER_FOURS_MAX 2  /* groups of four basis columns */
 #define DIRECTION_GROUP 16  /* directions a group */
+#define SEEDS_AHEAD 24      /* seeds whose memory is asked for before it is needed: the tables are far larger than the near caches */
+#define SEEDS_BEYOND 48     /* room that kernels want behind seeds that passed */
+#define SEEDS_READ 40       /* entries of a list's seeds behind its last group that kernels may read */
 #define RESIDUAL_UNIT 32766 /* length of a basis column and of a target, in 16-bit integers */
 
 typedef struct filter_target {
@@ -49,7 +52,7 @@ typedef struct block_filter_kernel {
     /* |product| of x with each direction of `groups` groups (groups x rows x DIRECTION_GROUP floats). */
     void (*products)(const float *directions, unsigned groups, unsigned rows, const float *x, float *products);
     /* Appends to `passed` the seeds of the list's first `groups` groups (groups x pairs x 64 bytes) with |sum_c G_c X_c| <= limit < 2^15
-     * - 1. Returns how many. `seeds` can be read, and `passed` written, four beyond. */
+     * - 1. Returns how many. `seeds` can be read SEEDS_READ beyond, and `passed` written eight. */
     size_t (*filter)(const uint8_t *list, const uint16_t *seeds, size_t groups, unsigned pairs, const filter_target *target, int limit,
                      uint16_t *passed);
     /* Makes the rows G of a list: one for each of `count` seeds (the low halves of `found`), into whole groups that hold FILTER_OFFSET
@@ -57,7 +60,7 @@ typedef struct block_filter_kernel {
     void (*rows)(const int16_t *basis, residual_shape shape, const filter_rows *how, const uint64_t *found, size_t count, uint8_t *list,
                  filter_bounds *bounds);
     /* The seeds of `passed` whose sum of squares is at least `limit` (for a complement: at most). Returns how many. `passed` has room for
-     * eight more. */
+     * SEEDS_BEYOND more. */
     size_t (*residuals)(const int16_t *basis, residual_shape shape, uint16_t *passed, size_t count, const filter_target *target,
                         float limit, seed_residual *kept);
 } block_filter_kernel;

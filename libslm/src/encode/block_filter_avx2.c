@@ -23,29 +23,39 @@ static void products_of(const float *directions, unsigned groups, unsigned rows,
 
 #include "block_filter_seeds.h"
 
+/* Bits of a group's seeds that pass. */
+static ALWAYS_INLINE uint32_t passing(const uint8_t *source, const unsigned pairs, __m256i start, __m256i above, const __m256i *x) {
+    __m256i low = start;
+    __m256i high = start;
+    for (unsigned j = 0; j < pairs; j++) {
+        const __m256i first = _mm256_loadu_si256((const __m256i *)(const void *)(source + (size_t)j * 64));
+        const __m256i second = _mm256_loadu_si256((const __m256i *)(const void *)(source + (size_t)j * 64 + 32));
+        low = _mm256_add_epi16(low, _mm256_maddubs_epi16(first, x[j]));
+        high = _mm256_add_epi16(high, _mm256_maddubs_epi16(second, x[j]));
+    }
+    const __m256i out =
+        _mm256_packs_epi16(_mm256_cmpgt_epi16(_mm256_abs_epi16(low), above), _mm256_cmpgt_epi16(_mm256_abs_epi16(high), above));
+    return ~(uint32_t)_mm256_movemask_epi8(_mm256_permute4x64_epi64(out, 0xD8));
+}
+
 static ALWAYS_INLINE size_t filter_pairs(const uint8_t *list, const uint16_t *seeds, size_t groups, const unsigned pairs,
                                          const filter_target *target, int limit, uint16_t *passed) {
     const __m256i start = _mm256_set1_epi16((short)(-FILTER_OFFSET * target->sum)); /* modulo 2^16: the sum itself fits */
     const __m256i above = _mm256_set1_epi16((short)limit);
+    const size_t bytes = (size_t)pairs * 2 * FILTER_GROUP;
     __m256i x[FILTER_PAIRS_MAX];
     size_t count = 0;
     for (unsigned j = 0; j < pairs; j++) {
         x[j] = _mm256_set1_epi16(target->pairs[j]);
     }
-    for (size_t g = 0; g < groups; g++) {
-        const uint8_t *source = list + g * pairs * 2 * FILTER_GROUP;
-        __m256i low = start;
-        __m256i high = start;
-        for (unsigned j = 0; j < pairs; j++) {
-            const __m256i first = _mm256_loadu_si256((const __m256i *)(const void *)(source + (size_t)j * 64));
-            const __m256i second = _mm256_loadu_si256((const __m256i *)(const void *)(source + (size_t)j * 64 + 32));
-            low = _mm256_add_epi16(low, _mm256_maddubs_epi16(first, x[j]));
-            high = _mm256_add_epi16(high, _mm256_maddubs_epi16(second, x[j]));
-        }
-        const __m256i out =
-            _mm256_packs_epi16(_mm256_cmpgt_epi16(_mm256_abs_epi16(low), above), _mm256_cmpgt_epi16(_mm256_abs_epi16(high), above));
-        const uint32_t mask = ~(uint32_t)_mm256_movemask_epi8(_mm256_permute4x64_epi64(out, 0xD8));
-        count += take(mask, seeds + g * FILTER_GROUP, passed + count);
+    size_t g = 0;
+    for (; g + 2 <= groups; g += 2, list += 2 * bytes) {
+        const uint64_t first = passing(list, pairs, start, above, x);
+        const uint64_t second = passing(list + bytes, pairs, start, above, x);
+        count += take(second << 32 | first, seeds + g * FILTER_GROUP, passed + count);
+    }
+    if (g < groups) {
+        count += take(passing(list, pairs, start, above, x), seeds + g * FILTER_GROUP, passed + count);
     }
     return count;
 }

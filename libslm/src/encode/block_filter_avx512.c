@@ -18,23 +18,33 @@ static void products_of(const float *directions, unsigned groups, unsigned rows,
 
 #include "block_filter_seeds.h"
 
+/* Bits of a group's seeds that pass. */
+static ALWAYS_INLINE uint32_t passing(const uint8_t *source, const unsigned pairs, __m512i start, __m512i most, const __m512i *x) {
+    __m512i sum = start;
+    for (unsigned j = 0; j < pairs; j++) {
+        sum = _mm512_add_epi16(sum, _mm512_maddubs_epi16(_mm512_loadu_si512(source + (size_t)j * 64), x[j]));
+    }
+    return _mm512_cmple_epi16_mask(_mm512_abs_epi16(sum), most);
+}
+
 static ALWAYS_INLINE size_t filter_pairs(const uint8_t *list, const uint16_t *seeds, size_t groups, const unsigned pairs,
                                          const filter_target *target, int limit, uint16_t *passed) {
     const __m512i start = _mm512_set1_epi16((short)(-FILTER_OFFSET * target->sum)); /* modulo 2^16: the sum itself fits */
     const __m512i most = _mm512_set1_epi16((short)limit);
+    const size_t bytes = (size_t)pairs * 2 * FILTER_GROUP;
     __m512i x[FILTER_PAIRS_MAX];
     size_t count = 0;
     for (unsigned j = 0; j < pairs; j++) {
         x[j] = _mm512_set1_epi16(target->pairs[j]);
     }
-    for (size_t g = 0; g < groups; g++) {
-        const uint8_t *source = list + g * pairs * 2 * FILTER_GROUP;
-        __m512i sum = start;
-        for (unsigned j = 0; j < pairs; j++) {
-            sum = _mm512_add_epi16(sum, _mm512_maddubs_epi16(_mm512_loadu_si512(source + (size_t)j * 64), x[j]));
-        }
-        const uint32_t mask = _mm512_cmple_epi16_mask(_mm512_abs_epi16(sum), most);
-        count += take(mask, seeds + g * FILTER_GROUP, passed + count);
+    size_t g = 0;
+    for (; g + 2 <= groups; g += 2, list += 2 * bytes) {
+        const uint64_t first = passing(list, pairs, start, most, x);
+        const uint64_t second = passing(list + bytes, pairs, start, most, x);
+        count += take(second << 32 | first, seeds + g * FILTER_GROUP, passed + count);
+    }
+    if (g < groups) {
+        count += take(passing(list, pairs, start, most, x), seeds + g * FILTER_GROUP, passed + count);
     }
     return count;
 }

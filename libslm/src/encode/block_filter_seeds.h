@@ -2,13 +2,13 @@
 #ifndef SLM_BLOCK_FILTER_SEEDS_H
 #define SLM_BLOCK_FILTER_SEEDS_H
 
-/* Stores the seeds of a mask's bits; their number. Without a branch while there are few: a few entries too many are written and read. */
-static ALWAYS_INLINE size_t take(uint32_t mask, const uint16_t *seeds, uint16_t *target) {
-    const size_t count = (size_t)__builtin_popcount(mask);
+/* Stores the seeds of a mask's bits; their number. Without a branch while there are few: some entries too many are written and read. */
+static ALWAYS_INLINE size_t take(uint64_t mask, const uint16_t *seeds, uint16_t *target) {
+    const size_t count = (size_t)__builtin_popcountll(mask);
     for (size_t i = 0;;) {
-        for (unsigned j = 0; j < 4; j++) {
-            target[i++] = seeds[_tzcnt_u32(mask)];
-            mask = _blsr_u32(mask);
+        for (unsigned j = 0; j < 6; j++) {
+            target[i++] = seeds[_tzcnt_u64(mask)];
+            mask = _blsr_u64(mask);
         }
         if (i >= count) {
             return count;
@@ -51,10 +51,17 @@ static ALWAYS_INLINE size_t residuals_of(const int16_t *basis, const unsigned pa
         memcpy(two, target->coordinates + (size_t)j * 4, sizeof two);
         x[j] = _mm256_set_m128i(_mm_set1_epi32(two[1]), _mm_set1_epi32(two[0]));
     }
-    for (size_t i = count; i < count + 8; i++) {
+    for (size_t i = count; i < count + SEEDS_BEYOND; i++) {
         passed[i] = 0;
     }
     for (size_t i = 0; i < count; i += 8) {
+        for (size_t j = i + SEEDS_AHEAD; j < i + SEEDS_AHEAD + 8; j++) {
+            const char *ahead = (const char *)(basis + passed[j] * stride);
+            _mm_prefetch(ahead, _MM_HINT_T0);
+            if (stride * sizeof(int16_t) > 64) {
+                _mm_prefetch(ahead + stride * sizeof(int16_t) - 1, _MM_HINT_T0);
+            }
+        }
         const __m256 a = squares_of_two(basis, stride, passed + i, pairs, fours, x);
         const __m256 b = squares_of_two(basis, stride, passed + i + 2, pairs, fours, x);
         const __m256 c = squares_of_two(basis, stride, passed + i + 4, pairs, fours, x);

@@ -73,7 +73,7 @@ static slm_status make_list(list_job *job, unsigned cell, const uint64_t *found,
     const size_t row_bytes = list.groups * cells->pairs * 2 * FILTER_GROUP;
     (void)pthread_mutex_lock(&job->lock); /* an allocator serves one thread at a time */
     list.rows = slmi_allocate(&cells->allocator, row_bytes + 1, 1);
-    list.seeds = slmi_allocate(&cells->allocator, list.groups * FILTER_GROUP + 4, sizeof *list.seeds);
+    list.seeds = slmi_allocate(&cells->allocator, list.groups * FILTER_GROUP + SEEDS_READ, sizeof *list.seeds);
     list.starts = slmi_allocate(&cells->allocator, list.groups + 1, sizeof *list.starts);
     if (list.rows == NULL || list.seeds == NULL || list.starts == NULL) {
         slmi_free(&cells->allocator, list.rows);
@@ -84,7 +84,7 @@ static slm_status make_list(list_job *job, unsigned cell, const uint64_t *found,
     }
     (void)pthread_mutex_unlock(&job->lock);
     memset(list.rows, FILTER_OFFSET, row_bytes);
-    memset(list.seeds, 0, (list.groups * FILTER_GROUP + 4) * sizeof *list.seeds);
+    memset(list.seeds, 0, (list.groups * FILTER_GROUP + SEEDS_READ) * sizeof *list.seeds);
     filter_bounds bounds = {0, 0};
     cells->filter->rows(tables->integers, tables->residual, &how, sorted, count, list.rows, &bounds);
     list.norm = (double)bounds.norm * (1 + 1e-5);

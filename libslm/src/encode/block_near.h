@@ -6,16 +6,17 @@
 #include "block_cells.h"
 #include "slm/encode.h"
 
+typedef struct near_block near_block;
+
 typedef struct near_scratch {
     slm_allocator allocator;
-    unsigned level;      /* the finest whose lists are made */
-    double guess;        /* squared relative error that most blocks stay below */
-    uint32_t *cells;     /* NEAR_BLOCKS: of each block, then */
-    uint8_t *coarse;     /* NEAR_BLOCKS: their cells of level 0 */
-    uint32_t *order;     /* NEAR_BLOCKS: their numbers, cell by cell */
-    uint32_t *starts;    /* one a cell, and one more */
-    uint16_t *passed;    /* all seeds and a few more */
-    seed_residual *kept; /* all seeds */
+    unsigned level;     /* the finest whose lists are made */
+    double guess;       /* squared relative error that most blocks stay below */
+    uint32_t *cells;    /* NEAR_BLOCKS: of each block, then */
+    uint8_t *coarse;    /* NEAR_BLOCKS: their cells of level 0 */
+    uint32_t *order;    /* NEAR_BLOCKS: their numbers, cell by cell */
+    uint32_t *starts;   /* one a cell, and one more */
+    near_block *blocks; /* those that pass a list together */
 } near_scratch;
 
 #define NEAR_BLOCKS 16384 /* blocks a call has at most */
