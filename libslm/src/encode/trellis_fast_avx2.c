@@ -14,17 +14,18 @@
 #define COST(window, numbers) cost((window), (numbers))
 
 typedef struct prepared_window {
-    __m256i first, costs, last;
+    __m256i less, costs, last; /* less: what is added to take the first number away */
 } prepared_window;
 
 static inline prepared_window prepare(const fast_window *window) {
     const __m128i costs = _mm_loadu_si128((const __m128i *)(const void *)window->costs);
-    const prepared_window made = {_mm256_set1_epi8((char)window->first), _mm256_broadcastsi128_si256(costs), _mm256_set1_epi8(FAST_WINDOW)};
+    const prepared_window made = {_mm256_set1_epi8((char)-window->first), _mm256_broadcastsi128_si256(costs),
+                                  _mm256_set1_epi8(FAST_WINDOW)};
     return made;
 }
 
 static inline __m256i cost(prepared_window window, __m256i numbers) {
-    const __m256i place = _mm256_min_epu8(_mm256_sub_epi8(numbers, window.first), window.last);
+    const __m256i place = _mm256_min_epu8(_mm256_add_epi8(window.less, numbers), window.last);
     return _mm256_shuffle_epi8(window.costs, place);
 }
 
