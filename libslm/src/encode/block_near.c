@@ -24,7 +24,7 @@
 #define GUESS_FIRST 1.5  /* times the expected squared error */
 #define GUESS_GROWTH 2.0 /* where nothing was found */
 #define REMEMBERED 24    /* seeds examined in a first round */
-#define TIGHTEN_FIRST 16  /* the part of a list after which the best seed so far is looked at */
+#define TIGHTEN_FIRST 16 /* the part of a list after which the best seed so far is looked at */
 #define TIGHTEN_AGAIN 2  /* and again when so many times as much was read */
 
 #define TOGETHER 16  /* blocks that pass a list at a time */
