@@ -53,7 +53,7 @@ warnings() {
     for cc in gcc clang; do
         setup "$cc" "$cc" -Dc_args='-Wall -Wextra -Wconversion'
         # shellcheck disable=SC2086
-        make "$cc" $programs libslm/libslm.so
+        make "$cc" $programs
         verdict "$cc -Wall -Wextra -Wpedantic -Wconversion" 'libslm, slm, slm-conform' "$work/$cc.log" 'warning:' || return 1
     done
 }

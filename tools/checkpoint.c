@@ -187,7 +187,7 @@ static int compare_sources(const void *a, const void *b) {
 }
 
 static bool sort_sources(checkpoint *cp, fault *f) {
-    sortable *all = calloc(cp->source_count, sizeof *all);
+    sortable *all = calloc(cp->source_count + 1, sizeof *all);
     if (all == NULL)
         return fault_system(f, ENOMEM, "cannot list the model's files");
     for (size_t i = 0; i < cp->source_count; i++)

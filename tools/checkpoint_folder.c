@@ -52,10 +52,9 @@ static bool list_entry(checkpoint *cp, int fd, const char *entry, char *name, un
         ok = list_subfolder(cp, fd, entry, name, depth, f);
     } else if (!S_ISREG(about.st_mode)) {
         checkpoint_warn(cp, "skipped: '%s' is no regular file", name);
-    } else if (cp->options.skip != NULL && cp->options.skip->st_dev == about.st_dev && cp->options.skip->st_ino == about.st_ino) {
+    } else if (is_own_temporary(entry) ||
+               (cp->options.skip != NULL && cp->options.skip->st_dev == about.st_dev && cp->options.skip->st_ino == about.st_ino)) {
         keep = false; /* what a former run wrote and this one is to replace */
-    } else if (is_own_temporary(entry)) {
-        keep = false;
     } else if (!text_is_utf8(name, strlen(name))) {
         checkpoint_warn(cp, "skipped: the name of '%s' is not UTF-8", name);
     } else if (text_has_controls(name)) {
