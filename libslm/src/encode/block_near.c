@@ -428,7 +428,9 @@ void near_search(const block_cells *cells, near_scratch *scratch, slm_search mod
             block->place.cell[0] = scratch->coarse[b];
             block->place.cell[scratch->level] = cell;
         }
-        summed += search_together(cells, scratch, mode, together, &sum, counts);
+        const size_t settled = search_together(cells, scratch, mode, together, &sum, counts);
+        summed += settled;
+        counts->blocks += settled;
         if (summed > 0) {
             scratch->guess = GUESS_FIRST * sum / (double)summed;
         }

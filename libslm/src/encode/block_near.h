@@ -23,6 +23,7 @@ typedef struct near_scratch {
 
 /* Counts of what the search does, for the benchmark. */
 typedef struct near_counts {
+    uint64_t blocks;   /* settled */
     uint64_t listed;   /* seeds filtered */
     uint64_t passed;   /* seeds whose residual was computed */
     uint64_t examined; /* seeds looked at more closely */

@@ -69,6 +69,7 @@ struct block_scratch {
     size_t *blocks; /* their numbers in the caller's array */
     bool has_near;
     near_scratch near;
+    near_counts near_counts;
     best_candidate *near_best; /* NEAR_BLOCKS */
 };
 
@@ -237,6 +238,8 @@ void block_scratch_free(block_scratch *scratch) {
     }
 }
 
+const near_counts *block_scratch_counts(const block_scratch *scratch) { return &scratch->near_counts; }
+
 void block_scratch_weigh(block_scratch *scratch, const double *roots) { scratch->roots = roots; }
 
 /* Whether no seed above `seed` can beat or tie: the best possible error is reached, and a tie goes to the smaller seed. */
@@ -385,10 +388,10 @@ uint64_t block_search_run(const block_search *search, block_scratch *scratch, co
         const double *target = targets + i * rows;
         if (scratch->has_near) {
             if (i % NEAR_BLOCKS == 0) {
-                near_counts counts = {0};
+                const uint64_t before = scratch->near_counts.examined;
                 near_search(&search->cells, &scratch->near, search->mode, target, count - i < NEAR_BLOCKS ? count - i : NEAR_BLOCKS,
-                            scratch->near_best, &counts);
-                examined += counts.examined;
+                            scratch->near_best, &scratch->near_counts);
+                examined += scratch->near_counts.examined - before;
             }
             if (scratch->near_best[i % NEAR_BLOCKS].error < INFINITY) {
                 deliver(search, i, &scratch->near_best[i % NEAR_BLOCKS], records, errors);

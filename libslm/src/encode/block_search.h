@@ -6,6 +6,7 @@
 
 typedef struct block_search block_search;   /* tables of one profile and block length: immutable, shared by all threads */
 typedef struct block_scratch block_scratch; /* working memory of one thread */
+typedef struct near_counts near_counts;     /* block_near.h */
 
 /* `profile` is valid and of block coding; `rows` (1..C) weights count in each block. kernel NULL: the fastest here; SLM_E_ARGUMENT where
  * there is none of that name. */
@@ -25,6 +26,9 @@ size_t block_search_piece(const block_search *search, uint64_t blocks, bool weig
 /* Scratch memory for searches with weights, or for those without. */
 slm_status block_scratch_create(block_scratch **scratch, block_search *search, bool weighted, const slm_allocator *allocator);
 void block_scratch_free(block_scratch *scratch); /* NULL is allowed */
+
+/* What the search by cells has done with this scratch memory. */
+const near_counts *block_scratch_counts(const block_scratch *scratch);
 
 /* From now on weight c of each block counts roots[c]^2; targets are then given times their roots. The roots stay the caller's. */
 void block_scratch_weigh(block_scratch *scratch, const double *roots);
