@@ -93,7 +93,8 @@ const command command_bench = {
     .description =
         "decode: for every named profile, kernel and element type the weights a second, and the ratio to memcpy of as many bytes, "
         "each measured in turn with it; one thread, output of 64 MiB and of 128 KiB. Then products of a matrix and a vector straight from "
-        "the codes. encode: for every named profile, search and vector "
+        "the codes. Then whole files beside their kernel, with checksums and without, and two threads beside one. encode: for every named "
+        "profile, search and vector "
         "kernel the seconds its tables take, the weights a second of CPU time, what two threads bring, the seeds looked at closely a "
         "block, the relative error on N(0, 1), and the core hours of a model of 8 billion weights.",
     .options = options,

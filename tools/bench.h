@@ -6,7 +6,7 @@
 #include <stddef.h>
 
 #include "report.h"
-#include "slm/profile.h"
+#include "slm/decode.h"
 
 typedef struct bench_options {
     const char *profile; /* measure this one alone; NULL for all named ones */
@@ -17,6 +17,12 @@ typedef struct bench_options {
 
 int bench_decode(const bench_options *options);
 int bench_encode(const bench_options *options);
+
+/* bench_decode's last part: whole files. */
+int bench_files(const bench_options *options);
+
+/* Random codes of `runs` runs: no seed 0, padding zero. */
+void bench_codes(const slm_coding *coding, uint64_t runs, unsigned char *codes);
 
 /* Whether the options ask for this profile. */
 bool bench_wants(const bench_options *options, const slm_profile *profile);

@@ -27,8 +27,7 @@ static uint64_t next_random(uint64_t *state) { /* splitmix64 */
     return x ^ x >> 31;
 }
 
-/* Random codes of `runs` runs: no seed 0, padding zero. */
-static void make_codes(const slm_coding *coding, uint64_t runs, unsigned char *codes) {
+void bench_codes(const slm_coding *coding, uint64_t runs, unsigned char *codes) {
     const slm_profile *p = &coding->profile;
     const bool is_block = p->coding == SLM_CODING_BLOCK;
     const uint64_t bytes = slm_profile_run_bytes(p, coding->run_length), blocks = slm_profile_blocks(p, coding->run_length);
@@ -153,7 +152,7 @@ static int measure_products(buffers *b, const slm_profile *p) {
     for (unsigned h = 0; h <= (p->coding == SLM_CODING_TRELLIS ? 7u : 0u); h += 7) {
         const slm_coding coding = {.profile = *p, .rotation = (uint8_t)h, .sign_seed = h != 0 ? 0x5eed : 0, .run_length = RUN};
         const uint64_t most = b->options->quick ? 2 : 8192;
-        make_codes(&coding, most, b->codes);
+        bench_codes(&coding, most, b->codes);
         for (uint64_t rows = most; rows > 0; rows = rows > 64 ? 64 : 0)
             for (size_t k = 0; slm_kernel_name(k) != NULL; k++) {
                 const int code = measure_product(b, &coding, slm_kernel_name(k), rows);
@@ -167,7 +166,7 @@ static int measure_products(buffers *b, const slm_profile *p) {
 static int measure_profile(const buffers *b, const slm_profile *p) {
     for (unsigned h = 0; h <= (p->coding == SLM_CODING_TRELLIS ? 7u : 0u); h += 7) {
         const slm_coding coding = {.profile = *p, .rotation = (uint8_t)h, .sign_seed = h != 0 ? 0x5eed : 0, .run_length = RUN};
-        make_codes(&coding, b->size / (2 * RUN), b->codes); /* the longest output has two bytes a weight, the codes less */
+        bench_codes(&coding, b->size / (2 * RUN), b->codes); /* the longest output has two bytes a weight, the codes less */
         for (unsigned t = 0; t < sizeof dtypes / sizeof dtypes[0]; t++)
             for (unsigned large = 0; large < 2; large++)
                 for (size_t k = 0; slm_kernel_name(k) != NULL; k++) {
@@ -213,5 +212,5 @@ int bench_decode(const bench_options *options) {
     free(b.codes);
     free(b.target);
     free(b.source);
-    return code;
+    return code == EXIT_CODE_OK ? bench_files(options) : code;
 }

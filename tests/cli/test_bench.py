@@ -24,11 +24,15 @@ class Decode(harness.Case):
         self.assertLessEqual({("paper-4", 0, "F32"), ("slm-4", 0, "F32"), ("slm-4", 7, "F32"), ("slm-4", 7, "I8")}, products)
         self.assertNotIn(("paper-4", 0, "I8"), products)
         self.assertTrue(all(k["weights_per_second"] > 0 for k in report["products"]))
+        files = {(k["profile"], k["rotation"]) for k in report["files"]}
+        self.assertLessEqual({("slm-4", 0), ("slm-4", 7), ("paper-4", 0)}, files)
+        self.assertTrue(all(k["weights_per_second"] > 0 and k["checked_times_kernel"] > 0 and k["file_times_kernel"] > 0 and k["two_threads"] > 0
+                            and k["checksum_cost"] > -1 for k in report["files"]))
 
     def test_one_profile(self):
         report = self.json("bench", "decode", "--quick", "-p", "paper-3")
         self.assertEqual({k["profile"] for k in report["kernels"]}, {"paper-3"})
-        self.slm("bench", "decode", "--quick", "-p", "slm-2", stdout=r"(?m)\Aprofile .*\n(slm-2 .*\n)+\nproducts.*\nprofile .*\n(slm-2 .*\n)+\Z", stderr="")
+        self.slm("bench", "decode", "--quick", "-p", "slm-2", stdout=r"(?m)\Aprofile .*\n(slm-2 .*\n)+\nproducts.*\nprofile .*\n(slm-2 .*\n)+\nfiles.*\nprofile .*\n(slm-2 .*\n)+\Z", stderr="")
 
     def test_usage(self):
         self.slm("bench", code=USAGE, stderr="what to measure is missing")
