@@ -23,6 +23,7 @@ enum {
     OPTION_SEARCH,
     OPTION_ROTATION,
     OPTION_IMPORTANCE,
+    OPTION_BITS,
     OPTION_DRY_RUN,
     OPTION_VERIFY,
     OPTION_RESUME,
@@ -40,6 +41,12 @@ static const option_spec options[] = {
     {OPTION_PROFILE_FOR, "profile-for", "GLOB=PROFILE",
      "another profile for tensors whose names match GLOB, which are then coded whatever they are called and however small they are; may be "
      "given again: the last that matches counts"},
+    {OPTION_BITS, "bits", "N",
+     "in place of --profile: for each tensor one of slm-2, slm-2.5, slm-3, slm-3.5, slm-4, slm-5 and slm-6, so that the coded weights have "
+     "N "
+     "bits on average at most, scales included, and the sum of all squared errors is as small as samples tell. Tensors of --profile-for "
+     "keep "
+     "theirs and count"},
     {OPTION_INCLUDE, "include", "GLOB",
      "code only tensors whose names match GLOB (and those of --profile-for), whatever they are called and however small they are; may be "
      "given again"},
@@ -77,6 +84,7 @@ static const option_spec options[] = {
 typedef struct encode_command {
     encode_job job;
     const char *importance_path;
+    bool has_profile;
     importance_file importance;
     bool dry_run, verify, json;
     checkpoint_options source;
@@ -176,6 +184,11 @@ static int take_option(encode_command *c, int code, const char *argument) {
     case 'p':
         if (!profile_from_text(argument, &rules->profile, &f))
             return profile_error("--profile", &f);
+        c->has_profile = true;
+        break;
+    case OPTION_BITS:
+        if (!argument_real(&command_encode, "--bits", argument, 0.5, 16, &rules->bits))
+            return EXIT_CODE_USAGE;
         break;
     case OPTION_PROFILE_FOR: return add_choice(rules, argument);
     case OPTION_INCLUDE: ok = append_glob(&rules->include, &rules->include_count, argument); break;
@@ -222,8 +235,8 @@ static bool open_and_plan(encode_command *c, fault *f) {
     ok = ok && plan_scan(&job->plan, job->cp, f);
     progress_stop(c->scan);
     c->scan = NULL;
-    job->progress = ok ? progress_start("choosing rotations", job->plan.coded_elements, PROGRESS_WEIGHTS) : NULL;
-    ok = ok && encode_choose_rotations(job, f);
+    job->progress = ok ? progress_start("choosing by samples", job->plan.coded_elements, PROGRESS_WEIGHTS) : NULL;
+    ok = ok && encode_choose(job, f);
     progress_stop(job->progress);
     job->progress = NULL;
     return ok && encode_layout(job, f);
@@ -355,6 +368,8 @@ static int parse_and_encode(encode_command *c, int argc, char **argv) {
     c->job.input = parser.operands[0];
     if (c->job.output == NULL && !c->dry_run)
         return usage_error(&command_encode, "-o FILE is missing");
+    if (c->has_profile && c->job.rules.bits > 0)
+        return usage_error(&command_encode, "--profile and --bits exclude each other");
     if (c->importance_path != NULL && c->job.rules.search == SLM_SEARCH_PAPER)
         return usage_error(&command_encode, "--importance is for the exact search: the paper's takes all errors alike");
     if (c->output.resume && (c->dry_run || encode_output_is_stream(&c->output)))

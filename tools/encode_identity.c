@@ -33,6 +33,7 @@ static json_t *options_of(const plan_rules *rules) {
     report_set(options, "--scale-candidates", json_integer(rules->scale_candidates));
     report_set(options, "--search", json_string(plan_search_name(rules->search)));
     report_set(options, "--rotation", json_integer(rules->rotation));
+    report_set(options, "--bits", json_real(rules->bits));
     report_set(options, "--importance", rules->importance != NULL ? report_sum(rules->importance->sum) : json_null());
     return options;
 }
@@ -94,7 +95,7 @@ static bool complete(const json_t *identity) {
     for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
         all = all && json_object_get(identity, keys[i]) != NULL;
     const json_t *options = json_object_get(identity, "options");
-    return all && json_object_size(options) == 9;
+    return all && json_object_size(options) == 10;
 }
 
 json_t *identity_make(const encode_job *job, fault *f) {

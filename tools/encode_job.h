@@ -1,4 +1,4 @@
-/* tools/encode_job.h: what the parts of `slm encode` share. The job goes through them in this order: open, plan, rotations, layout, fill,
+/* tools/encode_job.h: what the parts of `slm encode` share. The job goes through them in this order: open, plan, choose, layout, fill,
  * verify. */
 #ifndef TOOLS_ENCODE_JOB_H
 #define TOOLS_ENCODE_JOB_H
@@ -37,9 +37,9 @@ typedef struct encode_job {
     char profiles[256]; /* of the coded tensors, for the metadata and the report */
 } encode_job;
 
-/* Gives each trellis-coded tensor the rotation that errs least on a sample of it, where the rules leave that open. One pass over the
- * data. */
-bool encode_choose_rotations(encode_job *job, fault *f);
+/* Gives each trellis-coded tensor the rotation that errs least on a sample of it, and with --bits its profile, where the rules leave that
+ * open. One pass over the data. */
+bool encode_choose(encode_job *job, fault *f);
 
 /* Describes the file: profiles, tensors, sources, metadata, side files. */
 bool encode_layout(encode_job *job, fault *f);

@@ -182,6 +182,8 @@ int encode_print_json(const encode_job *job, bool done, double estimate) {
     report_set(report, "input_kind", json_string(checkpoint_kind(job->cp)));
     report_set(report, "output", job->output != NULL ? report_text(job->output, strlen(job->output)) : json_null());
     report_set(report, "dry_run", json_boolean(!done));
+    if (job->rules.bits > 0)
+        report_set(report, "bits_wanted", report_real(job->rules.bits));
     for (size_t i = 0; i < job->plan.count; i++)
         report_append(tensors, tensor_report(job, i, done));
     report_set(report, "tensors", tensors);

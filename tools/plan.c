@@ -75,6 +75,7 @@ const char *plan_search_name(slm_search search) {
 static bool plan_coding(plan_tensor *entry, const safetensors_tensor *t, const plan_rules *rules, fault *f) {
     const slm_profile *chosen = chosen_profile(rules, t->name);
     entry->coding.profile = chosen != NULL ? *chosen : rules->profile;
+    entry->is_named = chosen != NULL;
     const slm_profile *profile = &entry->coding.profile;
     bool block = profile->coding == SLM_CODING_BLOCK;
     entry->scale_per_run = rules->scale == PLAN_SCALE_ROW || (rules->scale == PLAN_SCALE_DEFAULT && !(block && profile->norm == 1));

@@ -27,6 +27,7 @@ typedef struct plan_rules {
     plan_scale scale;
     int rotation; /* PLAN_ROTATION_AUTO, 0, or 4..10 */
     slm_search search;
+    double bits;                       /* 0: the profiles given; else an average for all coded weights, profiles by what they bring */
     const importance_file *importance; /* NULL: all errors count alike */
     unsigned scale_candidates;         /* tried in full for each scale; 1: the rule's alone */
 } plan_rules;
@@ -43,6 +44,7 @@ typedef struct plan_tensor {
     const char *reason; /* why it stays raw; NULL where it is coded. Static storage */
     slm_coding coding;
     bool scale_per_run;
+    bool is_named;                               /* its profile was given for its name */
     const importance_vector *importance;         /* NULL: none */
     plan_rotation rotations[PLAN_ROTATIONS_MAX]; /* of which the coding has the best; none where there was nothing to choose */
     unsigned rotations_tried;

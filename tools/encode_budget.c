@@ -1,0 +1,130 @@
+/* tools/encode_budget.c: the profiles of --bits. Squared errors add up over tensors and so do sizes, so on the convex hulls the steps that
+ * bring most for a byte are the best, whoever takes them (Lagrange); what is left at the end is less than a step. */
+#include "encode_budget.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "profile_text.h"
+
+static const char *const profiles[BUDGET_CHOICES] = {"slm-2", "slm-2.5", "slm-3", "slm-3.5", "slm-4", "slm-5", "slm-6"};
+#define PLAIN_BITS 16    /* as for rotations: a larger one would want powers of two for scales */
+#define SCALES_ALIGN 64u /* the codes begin at a multiple of this */
+
+static double mean_of(const importance_vector *vector) {
+    double sum = 0;
+    for (uint64_t c = 0; c < vector->columns; c++)
+        sum += (double)vector->values[c];
+    return sum / (double)vector->columns;
+}
+
+bool budget_begin(budget *b, encode_job *job, fault *f) {
+    *b = (budget){.job = job, .mean = 1};
+    if (!(job->rules.bits > 0))
+        return true;
+    b->tensors = calloc(job->plan.count > 0 ? job->plan.count : 1, sizeof *b->tensors);
+    if (b->tensors == NULL)
+        return fault_system(f, ENOMEM, "cannot divide the bits");
+    double sum = 0;
+    size_t count = 0;
+    for (size_t i = 0; i < job->plan.count; i++)
+        if (job->plan.tensors[i].reason == NULL && job->plan.tensors[i].importance != NULL) {
+            sum += mean_of(job->plan.tensors[i].importance);
+            count++;
+        }
+    if (count > 0 && sum > 0)
+        b->mean = sum / (double)count;
+    return true;
+}
+
+void budget_end(budget *b) {
+    free(b->tensors);
+    b->tensors = NULL;
+}
+
+static uint64_t bytes_of(const slm_coding *coding, bool scale_per_run, uint64_t elements) {
+    const uint64_t runs = elements / coding->run_length, scales = 2 * (scale_per_run ? runs : 1);
+    return (scales + SCALES_ALIGN - 1) / SCALES_ALIGN * SCALES_ALIGN + runs * slm_profile_run_bytes(&coding->profile, coding->run_length);
+}
+
+/* The profile with the tensor's rotation, or the largest smaller one that leaves scales plain. */
+static slm_coding coding_for(const slm_coding *base, const slm_profile *profile) {
+    slm_coding coding = *base;
+    coding.profile = *profile;
+    while (coding.rotation > SLM_ROTATION_MIN && slm_profile_integer_bits(profile, coding.rotation) > PLAIN_BITS)
+        coding.rotation--;
+    return coding;
+}
+
+/* Takes a larger choice onto the hull; those that lie above it now are dropped. */
+static void add_choice(budget_tensor *t, const budget_choice *choice) {
+    if (t->count > 0 && choice->error >= t->choices[t->count - 1].error)
+        return;
+    while (t->count > 1) {
+        const budget_choice *last = &t->choices[t->count - 1], *before = last - 1;
+        if ((before->error - last->error) * (double)(choice->bytes - last->bytes) >
+            (last->error - choice->error) * (double)(last->bytes - before->bytes))
+            break;
+        t->count--;
+    }
+    t->choices[t->count++] = *choice;
+}
+
+bool budget_measure(budget *b, sampler *s, size_t tensor, fault *f) {
+    plan_tensor *entry = &b->job->plan.tensors[tensor];
+    const uint64_t elements = checkpoint_tensor(b->job->cp, tensor)->elements;
+    const double times = (double)elements / (double)s->count * (entry->importance != NULL ? mean_of(entry->importance) : b->mean);
+    for (size_t i = 0; i < BUDGET_CHOICES && profiles[i] != NULL; i++) {
+        slm_encode_report report;
+        budget_choice choice = {.coding = coding_for(&entry->coding, slm_profile_by_name(profiles[i]))};
+        if (!sampler_try(s, &choice.coding, &report, f))
+            return false;
+        choice.bytes = bytes_of(&choice.coding, entry->scale_per_run, elements);
+        choice.error = report.weighted_error * times;
+        add_choice(&b->tensors[tensor], &choice);
+    }
+    return true;
+}
+
+/* What a byte of a tensor's next step brings; less than 0 where there is none. */
+static double gain_of(const budget_tensor *t, uint64_t left) {
+    if (t->chosen + 1 >= t->count)
+        return -1;
+    const budget_choice *now = &t->choices[t->chosen], *next = now + 1;
+    return next->bytes - now->bytes > left ? -1 : (now->error - next->error) / (double)(next->bytes - now->bytes);
+}
+
+bool budget_decide(budget *b, fault *f) {
+    encode_job *job = b->job;
+    uint64_t spent = 0;
+    for (size_t i = 0; i < job->plan.count; i++) {
+        const plan_tensor *entry = &job->plan.tensors[i];
+        if (entry->reason == NULL)
+            spent += b->tensors[i].count > 0 ? b->tensors[i].choices[0].bytes
+                                             : bytes_of(&entry->coding, entry->scale_per_run, checkpoint_tensor(job->cp, i)->elements);
+    }
+    const double weights = (double)job->plan.coded_elements, all = job->rules.bits * weights / 8;
+    if ((double)spent > all)
+        return fault_set(f, FAULT_USAGE, "--bits %g cannot be: the smallest profiles make %.4f bits a weight", job->rules.bits,
+                         8 * (double)spent / weights);
+    for (uint64_t left = (uint64_t)all - spent;;) {
+        size_t best = SIZE_MAX;
+        double gain = -1;
+        for (size_t i = 0; i < job->plan.count; i++) {
+            const double own = gain_of(&b->tensors[i], left);
+            if (own > gain) { /* of equal ones the first */
+                gain = own;
+                best = i;
+            }
+        }
+        if (best == SIZE_MAX)
+            break;
+        budget_tensor *t = &b->tensors[best];
+        left -= t->choices[t->chosen + 1].bytes - t->choices[t->chosen].bytes;
+        t->chosen++;
+    }
+    for (size_t i = 0; i < job->plan.count; i++)
+        if (b->tensors[i].count > 0)
+            job->plan.tensors[i].coding = b->tensors[i].choices[b->tensors[i].chosen].coding;
+    return true;
+}
