@@ -2,13 +2,22 @@
 #ifndef SLM_BLOCK_FILTER_SEEDS_H
 #define SLM_BLOCK_FILTER_SEEDS_H
 
+/* The number of the lowest bit, 64 where there is none. */
+static ALWAYS_INLINE size_t lowest_bit(uint64_t mask) {
+#if defined(__x86_64__)
+    return (size_t)_tzcnt_u64(mask);
+#else
+    return mask != 0 ? (size_t)__builtin_ctzll(mask) : 64;
+#endif
+}
+
 /* Stores the seeds of a mask's bits; their number. Without a branch while there are few: some entries too many are written and read. */
 static ALWAYS_INLINE size_t take(uint64_t mask, const uint16_t *seeds, uint16_t *target) {
     const size_t count = (size_t)__builtin_popcountll(mask);
     for (size_t i = 0;;) {
         for (unsigned j = 0; j < 6; j++) {
-            target[i++] = seeds[_tzcnt_u64(mask)];
-            mask = _blsr_u64(mask);
+            target[i++] = seeds[lowest_bit(mask)];
+            mask &= mask - 1;
         }
         if (i >= count) {
             return count;
