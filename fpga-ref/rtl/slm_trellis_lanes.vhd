@@ -60,7 +60,7 @@ architecture rtl of slm_trellis_lanes is
   signal xors_q  : std_logic_vector(BITS * MASKS - 1 downto 0); -- at m * MASKS + mask: of the piece that begins at m
   signal tree_ce : std_logic_vector(slm_max(LEVELS, 1) - 1 downto 0);
 
-  -- One bit of an entry, from the part of xors_q that belongs to its window (not all of it: a simulator would copy it for each bit).
+  -- One bit of an entry, from the part of xors_q that belongs to its window.
   function entry_bit(xors : std_logic_vector; row : slm_row) return std_logic is
     variable r    : std_logic := '0';
     variable mask : natural;
@@ -108,7 +108,9 @@ begin
 
   groups_of_stream : for g in 0 to GROUPS - 1 generate
     constant LO : natural := g * ADVANCE;
+    signal mine : std_logic_vector(K * MASKS - 1 downto 0); -- a simulator would copy all of xors_q for each bit of an entry
   begin
+    mine <= xors_q((LO + K) * MASKS - 1 downto LO * MASKS);
     weights : for i in 0 to C - 1 generate
       signal a_terms, b_terms : std_logic_vector(N * W - 1 downto 0);
       signal a, b             : std_logic_vector(SW - 1 downto 0);
@@ -121,13 +123,13 @@ begin
           constant ROW_B : natural := slm_min((i * P + PLAIN + e + 1) * STEP + K - W + n_bit, COUNT - 1);
         begin
           a_entry : if e < PLAIN generate
-            a_terms(Q) <= entry_bit(xors_q((LO + K) * MASKS - 1 downto LO * MASKS), ROWS(ROW_A));
+            a_terms(Q) <= entry_bit(mine, ROWS(ROW_A));
           end generate;
           a_none : if e >= PLAIN generate
             a_terms(Q) <= '0';
           end generate;
           b_entry : if e < MIRROR generate
-            b_terms(Q) <= not entry_bit(xors_q((LO + K) * MASKS - 1 downto LO * MASKS), ROWS(ROW_B));
+            b_terms(Q) <= not entry_bit(mine, ROWS(ROW_B));
           end generate;
           b_middle : if e = MIRROR and PLAIN > MIRROR and n_bit = W - 1 generate
             b_terms(Q) <= '1';

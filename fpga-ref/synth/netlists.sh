@@ -1,13 +1,15 @@
 #!/bin/sh
-# netlists.sh TOOL DIR: Verilog of every configuration of the size tables into DIR, with ghdl; one line a file in DIR/list: name, top, multiplier
-# (how many of it make 128 weights a clock), and what goes beside it in the table. TOOL is slm_fpga_vectors, which knows the profiles. A block
-# profile's figure is one block decoder, C weights a clock, times 128 / C: blocks share nothing.
+# netlists.sh TOOL DIR [ONLY]: Verilog of every configuration of the size tables into DIR, with ghdl; one line a file in DIR/list: name, top,
+# multiplier (how many of it make 128 weights a clock). TOOL is slm_fpga_vectors, which knows the profiles; ONLY is a regular expression that
+# names must match. A block profile's figure is one block decoder, C weights a clock, times 128 / C: blocks share nothing. A trellis profile's
+# is one of 128 weights a clock; with WEIGHTS=32 in the environment four of 32, which yosys maps in far less time, and which is a little
+# more in sum, for each has its own scale and its own ends.
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
 # shellcheck disable=SC1091
 . "$root/sim/common.sh"
 need ghdl
-tool=$(realpath "$1")
+tool=$(realpath "$1") only=${3:-.} weights=${WEIGHTS:-128}
 mkdir -p "$2"
 out=$(realpath "$2")
 work=$(mktemp -d)
@@ -19,23 +21,24 @@ analyse "$work"
 emit() {
     name=$1 top=$2 times=$3
     shift 3
+    echo "$name" | grep -Eq "$only" || return 0
     netlist "$work" "$top" "$@"
     mv "$work/$top.v" "$out/$name.v"
     echo "$name $top $times" >>"$out/list"
 }
 
-# trellis PROFILE NAME GENERIC...: 128 weights a clock. The integers are the lanes' alone: no handshake, no word held.
+# trellis PROFILE NAME GENERIC...: integers by the lanes alone, with no handshake and no word held.
 trellis() {
     profile=$1 name=$2
     shift 2
     generics=$("$tool" generics "$profile")
-    weights=${generics#* C=}
-    set -- GROUPS=$((128 / ${weights%% *})) "$@"
+    each=${generics#* C=}
+    set -- GROUPS=$((weights / ${each%% *})) "$@"
     # shellcheck disable=SC2086
     case $name in
-    integers) emit "${profile}_$name" slm_trellis_lanes 1 $generics "$@" ;;
-    decoder_*) emit "${profile}_$name" slm_trellis_decoder 1 $generics "$@" ;;
-    *) emit "${profile}_$name" slm_trellis_windows 1 $generics "$@" ;;
+    integers) emit "${profile}_$name" slm_trellis_lanes $((128 / weights)) $generics "$@" ;;
+    decoder_*) emit "${profile}_$name" slm_trellis_decoder $((128 / weights)) $generics "$@" ;;
+    *) emit "${profile}_$name" slm_trellis_windows $((128 / weights)) $generics "$@" ;;
     esac
 }
 # block PROFILE NAME GENERIC...
@@ -43,9 +46,9 @@ block() {
     profile=$1 name=$2
     shift 2
     generics=$("$tool" generics "$profile")
-    weights=${generics#* C=}
+    each=${generics#* C=}
     # shellcheck disable=SC2086
-    emit "${profile}_$name" slm_block_decoder $((128 / ${weights%% *})) $generics "$@"
+    emit "${profile}_$name" slm_block_decoder $((128 / ${each%% *})) $generics "$@"
 }
 
 for p in $("$tool" list | grep '^slm-'); do
