@@ -38,7 +38,7 @@ export UBSAN_OPTIONS=halt_on_error=1:abort_on_error=1:symbolize=0
 dictionary() {
     case $1 in
         open | decode | kernels | profile) echo slm ;;
-        safetensors | shard_index | manifest) echo json ;;
+        safetensors | importance | shard_index | manifest) echo json ;;
         archive | side_files) echo archive ;;
         glob) echo glob ;;
     esac

@@ -66,7 +66,7 @@ def profiles(files):
                 value = profile_input(stored, tensor.rotation, tensor.sign_seed, tensor.run_length, run)
                 result[f"{name}-{tensor.number}"[-60:]] = value
     numbers = random.Random(1)
-    for name, profile in (("paper-4", builder.paper4()), ("paper-3", builder.paper3()), ("slm-4", builder.slm(4)), ("slm-2", builder.slm(2))):
+    for name, profile in (("paper-4", builder.paper4()), ("paper-3", builder.paper3()), ("slm-4", builder.slm("4")), ("slm-2", builder.slm("2"))):
         for rotation, length in ((0, 50), (5, 96), (8, 512)):
             codes = numbers.randbytes(profile.run_bytes(length))
             result[f"{name}-{rotation}"] = profile_input(profile.store(), rotation, 0x5EED if rotation else 0, length, codes)
@@ -134,6 +134,40 @@ def safetensors_files():
         "nul": safetensors_file(b'{"a\\u0000":{"dtype":"U8","shape":[0],"data_offsets":[0,0]}}', b""),
         "deep": safetensors_file(b"{" + b'"a":[' * 40 + b"]" * 40 + b"}", b""),
         "numbers": safetensors_file(b'{"a":{"dtype":"F4","shape":[1e1,-2,0.5],"data_offsets":[true,null]}}', b""),
+    }
+
+
+def importances():
+    def vectors(type, code, *named):
+        header, data = {}, b""
+        for name, values in named:
+            packed = struct.pack(f"<{len(values)}{code}", *values)
+            header[name] = entry(type, [len(values)], len(data), len(data) + len(packed))
+            data += packed
+        text = json.dumps(header).encode()
+        return struct.pack("<Q", len(text)) + text + data
+
+    def matrix(*named, trailer=b""):
+        parts = [struct.pack("<I", len(named))]
+        for name, calls, values in named:
+            parts.append(struct.pack(f"<I{len(name)}sII{len(values)}f", len(name), name, calls, len(values), *values))
+        return b"".join(parts) + trailer
+
+    text = b"wiki.test.raw"
+    return {
+        "f32": vectors("F32", "f", ("b.weight", (0.5, 0, 3)), ("a.weight", (1,))),
+        "f16": vectors("F16", "e", ("a.weight", (1, 2, 3, 4))),
+        "bf16": vectors("BF16", "H", ("a.weight", (0x3F80, 0))),
+        "negative": vectors("F32", "f", ("a.weight", (1, -1))),
+        "nan": vectors("F32", "f", ("a.weight", (float("nan"),))),
+        "empty": vectors("F32", "f", ("a.weight", ())),
+        "integers": vectors("I32", "i", ("a.weight", (1, 2))),
+        "dat": matrix((b"blk.0.attn_q.weight", 7, (1, 2, 3)), (b"output.weight", 7, (0, 4)), (b"other", 0, (1,))),
+        "dat-trailer": matrix((b"blk.12.ffn_down.weight", 1, (5,)), trailer=struct.pack("<II", 3, len(text)) + text),
+        "dat-twice": matrix((b"blk.1.ffn_up.weight", 1, (5,)), (b"model.layers.1.mlp.up_proj.weight", 1, (5,))),
+        "dat-cut": matrix((b"a", 1, (5, 6)))[:-3],
+        "dat-infinite": matrix((b"a", 1, (float("inf"),))),
+        "gguf": b"GGUF\3\0\0\0" + bytes(16),
     }
 
 
@@ -285,6 +319,7 @@ def all_seeds():
         "profile": profiles(files),
         "encode": encodes(),
         "safetensors": safetensors_files(),
+        "importance": importances(),
         "shard_index": shard_indexes(),
         "manifest": manifests(),
         "glob": globs(),
