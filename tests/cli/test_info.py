@@ -10,7 +10,7 @@ class Info(harness.Case):
         self.shards = [[Tensor("layer.q.weight", "BF16", [32, 128], bf16(weights(4096))), Tensor("ids", "I64", [5])],
                        [Tensor("layer.k.weight", "F32", [64, 64], f32(weights(4096, 2))), Tensor("scalar", "F16", [])]]
         write_shards(self.path("model"), self.shards, {"config.json": b'{"model": 1}\n'})
-        self.slm("encode", "-q", "--profile", "slm-4", "--profile-for", "*k*=slm-2", "-o", "x.slm", "model", stderr="")
+        self.slm("encode", "-q", "--profile", "slm-4", "--profile-for", "*k*=slm-2", "--rotation", "6", "-o", "x.slm", "model", stderr="")
 
     def test_text(self):
         r = self.slm("info", "x.slm", stderr="")
@@ -18,7 +18,7 @@ class Info(harness.Case):
         self.assertRegex(r.out, r"(?m)^  weights +8,198 in 4 tensors, [\d.]+ bits a weight with everything$")
         self.assertRegex(r.out, r"(?m)^  coded +8,192 in 2 tensors, [\d.]+ bits a weight, ")
         self.assertRegex(r.out, r"(?m)^  \d  slm-4 +trellis K=16 step=29 W=4 P=4 C=1 k=4, 4\.000 bits a weight\n +x\^16 \+ x\^15 \+ x\^13 \+ x\^11 \+ x\^9 \+ x\^8 \+ x\^6 \+ x\^4 \+ x\^2 \+ x \+ 1$")
-        self.assertRegex(r.out, r"(?m)^  layer\.q\.weight +BF16 +\[32,128\] +slm-4 +7 +32 +\d\.\d{3} +[\d,]+ +0\.0\d+$")
+        self.assertRegex(r.out, r"(?m)^  layer\.q\.weight +BF16 +\[32,128\] +slm-4 +6 +32 +\d\.\d{3} +[\d,]+ +0\.0\d+$")
         self.assertRegex(r.out, r"(?m)^  layer\.k\.weight +F32 +\[64,64\] +slm-2 +6 +64 +\d\.\d{3} +[\d,]+ +0\.\d+$")
         self.assertRegex(r.out, r"(?m)^  ids +I64 +\[5\] +raw +- +- +64\.000 +40 +-$")
         self.assertRegex(r.out, r"(?m)^  scalar +F16 +\[\] +raw")

@@ -44,13 +44,7 @@ class Cut(harness.Case):
         return subprocess.Popen([harness.SLM, "encode", *(["-q"] if quiet else []), *OPTIONS, *more, "-o", "out.slm", source], cwd=self.folder,
                                 stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
                                 env=self.environment(SLM_JOURNAL_SECONDS=seconds),
-                                preexec_fn=lambda: self.prepare(number))
-
-    @staticmethod
-    def prepare(number):
-        """What is to be cut off yields to what watches it."""
-        signal.signal(number, signal.SIG_DFL)
-        os.nice(10)
+                                preexec_fn=lambda: signal.signal(number, signal.SIG_DFL))
 
     def lines(self):
         """Whole lines of the journal so far."""
