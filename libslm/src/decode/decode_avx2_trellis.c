@@ -12,35 +12,22 @@
 #if SLM_HAVE_X86
 
 #include "bits.h"
-#include "linear.h"
+#include "byte_shares.h"
 #include "rotation.h"
 
 #include "avx2.h"
 
 #define PIECE 1024 /* weights at a time; a multiple of every segment */
-#define BYTES_MAX 4
 
 /* What prepare() makes. */
 typedef struct tables {
-    uint8_t share[BYTES_MAX][4][16]; /* [b][i][x]: what nibble i of a window, being x, contributes to byte b of its entries */
-    uint64_t signs[4];               /* the signs of columns 0 .. 255, a bit each */
-    uint8_t gather[32];              /* byte shuffle that puts eight windows of k bytes of stream into 32-bit lanes */
-    uint32_t shift[8];               /* of these lanes */
+    byte_shares share;
+    uint64_t signs[4];  /* the signs of columns 0 .. 255, a bit each */
+    uint8_t gather[32]; /* byte shuffle that puts eight windows of k bytes of stream into 32-bit lanes */
+    uint32_t shift[8];  /* of these lanes */
 } tables;
 
 _Static_assert(sizeof(tables) <= SLM_KERNEL_STORE, "a kernel's tables must fit its store");
-
-/* Bytes of a weight's entries. */
-static unsigned entry_bytes(const slm_profile *p) { return p->W <= 4 ? (p->P + 1u) / 2 : p->P; }
-
-static bool supports(const slm_coding *coding) {
-    const slm_profile *p = &coding->profile;
-    if (p->coding != SLM_CODING_TRELLIS || p->C > 2 || p->K > 16 || p->W > 8 || p->C * entry_bytes(p) > BYTES_MAX ||
-        p->P * ((1u << p->W) - 1) > 255)
-        return false;
-    const unsigned largest = (p->P * ((1u << p->W) - 1)) << coding->rotation;
-    return (p->P % 2 == 0 ? largest / 2 : largest) <= INT16_MAX;
-}
 
 /* Signs of the 256 columns that follow a register: the bits the next steps bring in. The highest tap is 12, so four at a time. */
 static void first_signs(uint32_t x, uint64_t signs[4]) {
@@ -54,17 +41,7 @@ static void first_signs(uint32_t x, uint64_t signs[4]) {
 static void prepare(decoder_state *state) {
     const slm_profile *p = &state->coding.profile;
     tables *t = (tables *)(void *)&state->store;
-    const unsigned shared = p->W <= 4 ? 2 : 1, width = 8 / shared;
-    uint32_t column[16][LINEAR_ENTRIES];
-    linear_columns(p, column);
-    for (unsigned n = 0; n < (unsigned)p->C * p->P; n++) {
-        const unsigned in = n % p->P, shift = in % shared * width;
-        uint8_t(*const share)[16] = t->share[n / p->P * entry_bytes(p) + in / shared];
-        for (unsigned i = 0; i < 4; i++)
-            for (unsigned x = 0; x < 16; x++)
-                for (unsigned bit = 0; bit < 4; bit++)
-                    share[i][x] ^= (uint8_t)((x >> bit & 1) * column[4 * i + bit][n] << shift);
-    }
+    byte_shares_make(p, t->share);
     for (unsigned i = 0; i < 8; i++) {
         uint8_t *lane = t->gather + 4 * i;
         for (unsigned j = 0; j < 4; j++)
@@ -356,6 +333,6 @@ static void integers(const decoder_state *state, const uint8_t *codes, uint64_t 
 
 AVX2_END
 
-const slm_kernel slm_kernel_avx2_trellis = {"avx2-trellis", SLM_LEVEL_AVX2, slm_cpu_avx2, supports, prepare, decode, integers};
+const slm_kernel slm_kernel_avx2_trellis = {"avx2-trellis", SLM_LEVEL_AVX2, slm_cpu_avx2, byte_shares_fit, prepare, decode, integers};
 
 #endif
