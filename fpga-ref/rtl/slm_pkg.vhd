@@ -22,6 +22,7 @@ package slm_pkg is
   function slm_max(a, b : integer) return integer;
   function slm_min(a, b : integer) return integer;
   function slm_if(condition : boolean; a, b : integer) return integer;
+  function slm_at_most(n, limit : integer; message : string) return integer; -- n; where it is more, elaboration ends with the message
 
   -- The paper's Table 6 as masks, bit j set where alpha_j = 1.
   function slm_table6(K : positive) return natural;
@@ -95,6 +96,12 @@ package body slm_pkg is
       return a;
     end if;
     return b;
+  end function;
+
+  function slm_at_most(n, limit : integer; message : string) return integer is
+  begin
+    assert n <= limit report message severity failure;
+    return n;
   end function;
 
   function slm_if(condition : boolean; a, b : integer) return integer is

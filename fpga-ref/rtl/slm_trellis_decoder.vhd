@@ -41,7 +41,7 @@ end entity;
 
 architecture rtl of slm_trellis_decoder is
   constant WORD : positive := GROUPS * ADVANCE;
-  constant OVER : positive := K - ADVANCE;
+  constant OVER : positive := slm_at_most(K - ADVANCE, WORD, "slm_trellis_decoder: GROUPS * ADVANCE must be at least K - ADVANCE");
 
   signal word_q   : std_logic_vector(WORD - 1 downto 0);
   signal scale_q  : std_logic_vector(15 downto 0);
