@@ -146,8 +146,8 @@ static bool differing_option(const json_t *then, const json_t *now, fault *f) {
     json_object_foreach((json_t *)(uintptr_t)now, key, value) {
         if (same(then, now, key))
             continue;
-        char *was = json_text_make(json_object_get(then, key), JSON_ENCODE_ANY | JSON_COMPACT),
-             *is = json_text_make(value, JSON_ENCODE_ANY | JSON_COMPACT);
+        const size_t flags = JSON_ENCODE_ANY | JSON_COMPACT | JSON_REAL_PRECISION(15); /* 2.4 is not 2.3999999999999999 */
+        char *was = json_text_make(json_object_get(then, key), flags), *is = json_text_make(value, flags);
         fault_set(f, FAULT_USAGE, "cannot resume: %s was %s and is %s now", key, was != NULL ? was : "another", is != NULL ? is : "this");
         free(was);
         free(is);

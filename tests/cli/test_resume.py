@@ -265,12 +265,75 @@ class Refusals(Cut):
         os.utime(shard)  # another date is no other input
         self.resume()
 
+    def test_other_scale_candidates(self):
+        self.refused("--scale-candidates was 1 and is 2 now", "--scale-candidates", "2")
+        self.resume()
+
     def test_other_program(self):
         lines = read_file(self.path(JOURNAL)).split(b"\n")
         first = lines[0][:-18].replace(b'"slm 1.', b'"slm 0.')
         lines[0] = first + b" #%016x" % xxh3_64(first)
         write_file(self.path(JOURNAL), b"\n".join(lines))
         self.refused(r"begun by slm 0\.\S+, and this is slm 1\.")
+
+
+class Weighing(Cut):
+    """Importances, told by their content, an average size, the search: options like the others, though the plan may come to the same."""
+
+    def begin(self, *more):
+        """An encoding with these options instead of OPTIONS' profiles, cut off; what a run that is not cut off makes."""
+        self.options = [*more, "--include", "*w*"]
+        self.slm("encode", "-q", *self.options, "-o", "out.slm", "model", stderr="")
+        self.expected = read_file(self.path("out.slm"))
+        os.remove(self.path("out.slm"))
+        self.slm("encode", *self.options, "--resume", "-o", "out.slm", "model", limit=len(self.expected) // 2, code=FAILURE, stderr="kept",
+                 env={"SLM_JOURNAL_SECONDS": "0"})
+        self.left = self.files()
+        self.assertIn(JOURNAL, self.left)
+
+    def refused(self, stderr, options):
+        before = {name: read_file(self.path(name)) for name in (PART, JOURNAL)}
+        self.slm("encode", *options, "--include", "*w*", "--resume", "-o", "out.slm", "model", code=USAGE,
+                 stderr="out.slm: cannot resume: %s$" % stderr)
+        self.assertEqual(self.files(), self.left)
+        self.assertEqual(before, {name: read_file(self.path(name)) for name in before})
+
+    def goes_on(self, stderr="resumed"):
+        self.slm("encode", *self.options, "--resume", "-o", "out.slm", "model", stderr=stderr)
+        self.assertEqual(read_file(self.path("out.slm")), self.expected)
+
+    def importances(self, name, change=0):
+        write_safetensors(self.path(name), [Tensor(tensor, "F32", [n], f32([1 + i % 3 for i in range(n - 1)] + [4 + change]))
+                                            for tensor, n in (("a.w", 64), ("b.w", 8192), ("w.block", 128), ("c.w", 50))])
+
+    def test_importance(self):
+        for name, change in (("i", 0), ("same", 0), ("other", 1)):
+            self.importances(name, change)
+        coding = ["-p", "trellis,K=6,k=3"]
+        self.begin(*coding, "--importance", "i")
+        self.refused('--importance was "[0-9a-f]{16}" and is null now', coding)
+        self.refused('--importance was "[0-9a-f]{16}" and is "[0-9a-f]{16}" now', [*coding, "--importance", "other"])
+        self.importances("i", 1)
+        self.refused('--importance was "[0-9a-f]{16}" and is "[0-9a-f]{16}" now', [*coding, "--importance", "i"])
+        self.options[self.options.index("i")] = "same"  # another name is no other content
+        self.goes_on()
+
+    def test_importance_added(self):
+        self.importances("i")
+        self.begin("-p", "trellis,K=6,k=3")
+        self.refused('--importance was null and is "[0-9a-f]{16}" now', ["-p", "trellis,K=6,k=3", "--importance", "i"])
+        self.goes_on()
+
+    def test_bits(self):
+        shutil.rmtree(self.path("model"))
+        drawn = weights(1 << 11)  # little: it is coded once for each named profile
+        write_shards(self.path("model"), [[Tensor(name, "F32", [16, 128], f32(drawn)) for name in ("a.w", "b.w")], [Tensor("raw", "U8", [100000])]])
+        self.begin("--bits", "2.5", "--search", "fast", "--rotation", "none")
+        fast = ["--search", "fast", "--rotation", "none"]
+        self.refused(r"--bits was 2\.5 and is 2\.4 now", ["--bits", "2.4", *fast])
+        self.refused(r"--(profile|bits) was .* and is .* now", ["-p", "slm-2", *fast])
+        self.refused('--search was "fast" and is "exact" now', ["--bits", "2.5", "--rotation", "none"])
+        self.goes_on()
 
 
 class Damage(Cut):
