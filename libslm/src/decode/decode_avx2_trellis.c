@@ -22,9 +22,9 @@
 /* What prepare() makes. */
 typedef struct tables {
     byte_shares share;
-    uint64_t signs[4];  /* the signs of columns 0 .. 255, a bit each */
-    uint8_t gather[32]; /* byte shuffle that puts eight windows of k bytes of stream into 32-bit lanes */
-    uint32_t shift[8];  /* of these lanes */
+    uint64_t signs[4];     /* the signs of columns 0 .. 255, a bit each */
+    uint8_t gather[2][16]; /* byte shuffles of k bytes of stream: to the 16 bits that hold a window's low byte, and its high one */
+    uint16_t raise[8];     /* the product with it has that byte on top */
 } tables;
 
 _Static_assert(sizeof(tables) <= SLM_KERNEL_STORE, "a kernel's tables must fit its store");
@@ -43,10 +43,9 @@ static void prepare(decoder_state *state) {
     tables *t = (tables *)(void *)&state->store;
     byte_shares_make(p, t->share);
     for (unsigned i = 0; i < 8; i++) {
-        uint8_t *lane = t->gather + 4 * i;
         for (unsigned j = 0; j < 4; j++)
-            lane[j] = (uint8_t)(j < 3 ? i * p->k / 8 + j : 0x80);
-        t->shift[i] = i * p->k % 8;
+            t->gather[j / 2][2 * i + j % 2] = (uint8_t)(i * p->k / 8 + j / 2 + j % 2);
+        t->raise[i] = (uint16_t)(1u << (8 - i * p->k % 8));
     }
     if (state->coding.rotation != 0)
         first_signs(rotation_register(state->coding.sign_seed, 0), t->signs);
@@ -100,31 +99,62 @@ AVX2_INLINE void fill_64_of_4(const tables *t, unsigned entries, bool two, const
     put(target + 48, _mm256_extracti128_si256(high, 1), odd, middle);
 }
 
-/* Any k: eight windows are k bytes of stream and two more; each goes to a 32-bit lane, is shifted into place, and 32 of them are
- * packed to low and high bytes. Reads 3k + 16 bytes. */
+/* k = 2: the windows that begin in a byte are nibbles of the stream and of the stream two bits on. Reads 34 bytes. */
+AVX2_INLINE void fill_128_of_2(const tables *t, unsigned entries, bool two, const uint8_t *bytes, int16_t *target, __m128i odd,
+                               __m256i middle) {
+    const __m256i mask = _mm256_set1_epi8(15), low_2 = _mm256_set1_epi8(3);
+    __m256i x[3], n[5], m[5]; /* nibbles from each byte's bits 0 and 4, and 2 and 6 */
+    for (unsigned i = 0; i < 3; i++)
+        x[i] = _mm256_loadu_si256((const __m256i *)(const void *)(bytes + i));
+    for (unsigned i = 0; i < 3; i++) {
+        n[2 * i] = _mm256_and_si256(x[i], mask);
+        m[2 * i] = _mm256_and_si256(_mm256_srli_epi16(x[i], 2), mask);
+        if (i == 2)
+            break;
+        n[2 * i + 1] = _mm256_and_si256(_mm256_srli_epi16(x[i], 4), mask);
+        const __m256i first = _mm256_and_si256(_mm256_srli_epi16(x[i], 6), low_2);
+        m[2 * i + 1] = _mm256_or_si256(first, _mm256_and_si256(_mm256_slli_epi16(x[i + 1], 2), _mm256_set1_epi8(12)));
+    }
+    const __m256i s0 = sums(t->share, entries, two, n[0], n[1], n[2], n[3]), s1 = sums(t->share, entries, two, m[0], m[1], m[2], m[3]);
+    const __m256i s2 = sums(t->share, entries, two, n[1], n[2], n[3], n[4]), s3 = sums(t->share, entries, two, m[1], m[2], m[3], m[4]);
+    const __m256i a = _mm256_unpacklo_epi8(s0, s1), b = _mm256_unpackhi_epi8(s0, s1);
+    const __m256i c = _mm256_unpacklo_epi8(s2, s3), d = _mm256_unpackhi_epi8(s2, s3);
+    const __m256i four[4] = {_mm256_unpacklo_epi16(a, c), _mm256_unpackhi_epi16(a, c), _mm256_unpacklo_epi16(b, d),
+                             _mm256_unpackhi_epi16(b, d)};
+    for (unsigned i = 0; i < 4; i++) {
+        put(target + 16 * i, _mm256_castsi256_si128(four[i]), odd, middle);
+        put(target + 64 + 16 * i, _mm256_extracti128_si256(four[i], 1), odd, middle);
+    }
+}
+
+AVX2_INLINE __m256i two_lanes(const uint8_t *low, const uint8_t *high) {
+    return _mm256_inserti128_si256(_mm256_castsi128_si256(_mm_loadu_si128((const __m128i *)(const void *)low)),
+                                   _mm_loadu_si128((const __m128i *)(const void *)high), 1);
+}
+
+/* Any k: eight windows are k bytes of stream and two more. Each byte of a window is cut from the two of the stream it lies in. Reads
+ * 3k + 16 bytes. */
 AVX2_INLINE void fill_32(const tables *t, unsigned C, unsigned entries, bool two, unsigned k, const uint8_t *bytes, int16_t *target,
                          __m128i odd, __m256i middle) {
-    const __m256i gather = _mm256_loadu_si256((const __m256i *)(const void *)t->gather);
-    const __m256i shift = _mm256_loadu_si256((const __m256i *)(const void *)t->shift);
-    const __m256i mask = _mm256_set1_epi8(15);
-    __m256i w[4];
-    for (unsigned i = 0; i < 4; i++) {
-        const __m256i lanes = _mm256_srlv_epi32(_mm256_shuffle_epi8(both_lanes(bytes + i * k), gather), shift);
-        w[i] = _mm256_and_si256(lanes, _mm256_set1_epi32(0xffff));
+    const __m256i raise = both_lanes((const uint8_t *)t->raise), mask = _mm256_set1_epi8(15);
+    /* packing works within lanes, so the vectors hold windows 0 .. 7 and 16 .. 23, and the others */
+    const __m256i a = two_lanes(bytes, bytes + 2 * k), b = two_lanes(bytes + k, bytes + 3 * k);
+    __m256i n[4];
+    for (unsigned i = 0; i < 2; i++) {
+        const __m256i gather = both_lanes(t->gather[i]);
+        const __m256i x = _mm256_srli_epi16(_mm256_mullo_epi16(_mm256_shuffle_epi8(a, gather), raise), 8);
+        const __m256i y = _mm256_srli_epi16(_mm256_mullo_epi16(_mm256_shuffle_epi8(b, gather), raise), 8);
+        const __m256i cut = _mm256_packus_epi16(x, y);
+        n[2 * i] = _mm256_and_si256(cut, mask);
+        n[2 * i + 1] = _mm256_and_si256(_mm256_srli_epi16(cut, 4), mask);
     }
-    const __m256i a = _mm256_packus_epi32(w[0], w[1]), b = _mm256_packus_epi32(w[2], w[3]), byte = _mm256_set1_epi16(0xff);
-    const __m256i low = _mm256_packus_epi16(_mm256_and_si256(a, byte), _mm256_and_si256(b, byte));
-    const __m256i high = _mm256_packus_epi16(_mm256_srli_epi16(a, 8), _mm256_srli_epi16(b, 8));
-    const __m256i n0 = _mm256_and_si256(low, mask), n1 = _mm256_and_si256(_mm256_srli_epi16(low, 4), mask);
-    const __m256i n2 = _mm256_and_si256(high, mask), n3 = _mm256_and_si256(_mm256_srli_epi16(high, 4), mask);
-    const __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7); /* packing works within lanes */
-    const __m256i sum = _mm256_permutevar8x32_epi32(sums(t->share, entries, two, n0, n1, n2, n3), order);
+    const __m256i sum = sums(t->share, entries, two, n[0], n[1], n[2], n[3]);
     if (C == 1) {
         put(target, _mm256_castsi256_si128(sum), odd, middle);
         put(target + 16, _mm256_extracti128_si256(sum, 1), odd, middle);
         return;
     }
-    const __m256i second = _mm256_permutevar8x32_epi32(sums(t->share + entries, entries, two, n0, n1, n2, n3), order);
+    const __m256i second = sums(t->share + entries, entries, two, n[0], n[1], n[2], n[3]);
     const __m256i first = _mm256_unpacklo_epi8(sum, second), then = _mm256_unpackhi_epi8(sum, second);
     put(target, _mm256_castsi256_si128(first), odd, middle);
     put(target + 16, _mm256_castsi256_si128(then), odd, middle);
@@ -132,15 +162,15 @@ AVX2_INLINE void fill_32(const tables *t, unsigned C, unsigned entries, bool two
     put(target + 48, _mm256_extracti128_si256(then, 1), odd, middle);
 }
 
-/* Integers of weights [start, start + count) of the run, start a multiple of 8 C; up to 63 more are written. */
+/* Integers of weights [start, start + count) of the run, start a multiple of 8 C; up to 127 more are written. */
 AVX2_INLINE void fill(const decoder_state *state, const uint8_t *codes, uint64_t start, size_t count, int16_t *target, unsigned C,
                       unsigned entries, bool two, unsigned k) {
     const slm_profile *p = &state->coding.profile;
     const tables *t = (const tables *)(const void *)&state->store;
     const __m128i odd = _mm_cvtsi32_si128(p->P % 2);
     const __m256i middle = _mm256_set1_epi16((short)(p->P * ((1 << p->W) - 1) / (p->P % 2 ? 1 : 2)));
-    const bool of_4 = k == 4 && C == 1;
-    const unsigned windows = of_4 ? 64 : 32, reads = of_4 ? 34 : 3 * k + 16;
+    const bool of_4 = k == 4 && C == 1, of_2 = k == 2 && C == 1;
+    const unsigned windows = of_4 ? 64 : of_2 ? 128 : 32, reads = of_4 || of_2 ? 34 : 3 * k + 16;
     const uint64_t offset = bits_byte(start / C, k);
     const uint8_t *bytes = codes + offset;
     uint64_t left = state->run_bytes - offset; /* at least one window of each group lies in the run */
@@ -154,6 +184,8 @@ AVX2_INLINE void fill(const decoder_state *state, const uint8_t *codes, uint64_t
         }
         if (of_4)
             fill_64_of_4(t, entries, two, from, target + i, odd, middle);
+        else if (of_2)
+            fill_128_of_2(t, entries, two, from, target + i, odd, middle);
         else
             fill_32(t, C, entries, two, k, from, target + i, odd, middle);
         const unsigned step = windows / 8 * k;
@@ -264,6 +296,8 @@ static void fill_any(const decoder_state *state, const uint8_t *codes, uint64_t 
     const bool two = p->W <= 4;
     if (entries == 2 && two && k == 4 && C == 1)
         fill(state, codes, start, count, target, 1, 2, true, 4);
+    else if (entries == 2 && two && k == 2 && C == 1)
+        fill(state, codes, start, count, target, 1, 2, true, 2);
     else if (entries == 2 && two && C == 1)
         fill(state, codes, start, count, target, 1, 2, true, k);
     else if (entries == 2 && two)
@@ -295,7 +329,7 @@ static slm_status decode(const decoder_state *state, const uint8_t *codes, uint1
         first_signs(rotation_register(state->coding.sign_seed, start), signs);
     unsigned char *out = target;
     while (count > 0) {
-        int16_t piece[PIECE + 64];
+        int16_t piece[PIECE + 128];
         const size_t skip = (size_t)(first - start);
         const size_t length = count < PIECE - skip ? (size_t)count : PIECE - skip;
         const size_t whole = (skip + length + unit - 1) & ~(unit - 1); /* whole segments */
@@ -315,7 +349,7 @@ static slm_status decode(const decoder_state *state, const uint8_t *codes, uint1
 
 /* The 16-bit integers of fill() are T / 2 where every T is even, else T. */
 static void integers(const decoder_state *state, const uint8_t *codes, uint64_t first, size_t count, int8_t *target) {
-    int16_t piece[PIECE + 64];
+    int16_t piece[PIECE + 128];
     for (size_t i = 0; i < count; i += PIECE) {
         const size_t n = count - i < PIECE ? count - i : PIECE;
         fill_any(state, codes, first + i, n, piece);
