@@ -5,7 +5,7 @@
 
 #include <cmocka.h>
 
-#include "decode/bfloat.h"
+#include "encode/bfloat.h"
 #include "encode/block_search.h"
 #include "encode/scale_candidates.h"
 #include "encode/trellis_search.h"

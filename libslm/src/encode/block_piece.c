@@ -2,8 +2,8 @@
 #include <math.h>
 #include <string.h>
 
-#include "../decode/bfloat.h"
 #include "../decode/rotation.h"
+#include "bfloat.h"
 #include "encode_internal.h"
 
 static double divisor_of(const slm_profile *profile) { return profile->norm ? (double)((UINT32_C(1) << (profile->W - 1)) - 1) : 1; }

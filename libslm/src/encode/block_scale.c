@@ -8,7 +8,7 @@
 
 #include <math.h>
 
-#include "../decode/bfloat.h"
+#include "bfloat.h"
 
 #define SAMPLE_BLOCKS_MAX 64
 #define SAMPLE_BLOCKS_MIN 8

@@ -1,7 +1,7 @@
 /* The grid of scales that are tried in full. Its widths were measured: libslm/doc/scales.md. */
 #include "scale_candidates.h"
 
-#include "../decode/bfloat.h"
+#include "bfloat.h"
 
 #define PLAIN_BITS 16u     /* [REC-8]: integers of more bits want a power of two */
 #define WIDE_EXPONENT 3u   /* block coding: an E from which a factor of two makes no difference */
