@@ -17,6 +17,7 @@
  *     low 32 bits was: that keeps every midpoint and moves nothing else onto one.
  */
 #include "kernel.h"
+#include "paper_block.h"
 
 #if SLM_HAVE_X86
 
@@ -25,12 +26,6 @@
 #define RECORDS 16
 #define WEIGHTS_MAX (12 * RECORDS)
 #define BYTES_MAX 80 /* of sixteen records, as far as they are read */
-
-static bool supports(const slm_coding *coding) {
-    const slm_profile *p = &coding->profile;
-    return p->coding == SLM_CODING_BLOCK && p->K == 16 && p->taps == 0x100b && p->step == 1 && p->W == 16 && p->E == 4 && p->B == 4 &&
-           p->norm == 1 && ((p->P == 3 && p->C == 8) || (p->P == 4 && p->C == 12)) && coding->rotation == 0;
-}
 
 /* The register twelve steps on. With g = x ^ x >> 1 ^ x >> 3 a new bit is b_(n+16) = g_n ^ b_(n+12), four places before itself: a
  * running XOR of nibbles that begins with bits 12 .. 15. */
@@ -226,16 +221,10 @@ AVX2_INLINE slm_status decode_as(const decoder_state *state, unsigned P, slm_dty
 
 static slm_status decode(const decoder_state *state, const uint8_t *codes, uint16_t scale, uint64_t first, uint64_t count, slm_dtype dtype,
                          bool stream, void *target) {
-    /* Below 2^-100 a weight may be subnormal in bfloat16, where the cut above is in the wrong place; above 2^100 it may exceed
-     * binary32, and an infinity with its last bit set is none. */
-    if (scale < (127 - 100) << 7 || scale > (127 + 100) << 7 || !avx2_environment_is_default())
-        return slm_scalar_decode(state, codes, scale, first, count, dtype, target);
-    const uint32_t bits = (uint32_t)scale << 16;
-    float value;
-    memcpy(&value, &bits, sizeof value);
     double factors[16];
-    for (unsigned e = 0; e < 16; e++)
-        factors[e] = (double)value / 32767 * (double)(1u << e);
+    /* Of subnormal numbers in bfloat16 the cut above is in the wrong place; an infinity with its last bit set is none. */
+    if (!paper_block_factors(scale, factors) || !avx2_environment_is_default())
+        return slm_scalar_decode(state, codes, scale, first, count, dtype, target);
     if (state->coding.profile.P == 3) {
         if (dtype == SLM_F32)
             return decode_as(state, 3, SLM_F32, codes, first, count, factors, stream, target);
@@ -252,6 +241,6 @@ static slm_status decode(const decoder_state *state, const uint8_t *codes, uint1
 
 AVX2_END
 
-const slm_kernel slm_kernel_avx2_block = {"avx2-block", SLM_LEVEL_AVX2, slm_cpu_avx2, supports, NULL, decode, NULL};
+const slm_kernel slm_kernel_avx2_block = {"avx2-block", SLM_LEVEL_AVX2, slm_cpu_avx2, paper_block_supports, NULL, decode, NULL};
 
 #endif

@@ -7,6 +7,7 @@
  *   round    One product in binary64 by a factor for each exponent, right to the side of every midpoint (the proof stands in
  *            decode_avx2_block.c); to binary32 by rounding to nearest for F32, to odd for the 16-bit types, which are then rounded once. */
 #include "kernel.h"
+#include "paper_block.h"
 
 #if SLM_HAVE_NEON
 
@@ -15,12 +16,6 @@
 #define RECORDS 8
 #define WEIGHTS_MAX (12 * RECORDS)
 #define BYTES_MAX 44 /* of eight records, as far as they are read */
-
-static bool supports(const slm_coding *coding) {
-    const slm_profile *p = &coding->profile;
-    return p->coding == SLM_CODING_BLOCK && p->K == 16 && p->taps == 0x100b && p->step == 1 && p->W == 16 && p->E == 4 && p->B == 4 &&
-           p->norm == 1 && ((p->P == 3 && p->C == 8) || (p->P == 4 && p->C == 12)) && coding->rotation == 0;
-}
 
 /* The register twelve steps on. With g = x ^ x >> 1 ^ x >> 3 a new bit is b_(n+16) = g_n ^ b_(n+12), four places before itself: a
  * running XOR of nibbles that begins with bits 12 .. 15. */
@@ -167,15 +162,9 @@ NEON_INLINE slm_status decode_as(const decoder_state *state, unsigned P, unsigne
 static slm_status decode(const decoder_state *state, const uint8_t *codes, uint16_t scale, uint64_t first, uint64_t count, slm_dtype dtype,
                          bool stream, void *target) {
     (void)stream;
-    /* Between these limits the factor is right to 2^-60 of its size, and no weight too large for binary32. */
-    if (scale < (127 - 100) << 7 || scale > (127 + 100) << 7 || !neon_environment_is_default())
-        return slm_scalar_decode(state, codes, scale, first, count, dtype, target);
-    const uint32_t bits = (uint32_t)scale << 16;
-    float value;
-    memcpy(&value, &bits, sizeof value);
     double factors[16];
-    for (unsigned e = 0; e < 16; e++)
-        factors[e] = (double)value / 32767 * (double)(1u << e);
+    if (!paper_block_factors(scale, factors) || !neon_environment_is_default())
+        return slm_scalar_decode(state, codes, scale, first, count, dtype, target);
     if (state->coding.profile.P == 3) {
         if (dtype == SLM_F32)
             return decode_as(state, 3, 8, SLM_F32, codes, first, count, factors, target);
@@ -190,6 +179,6 @@ static slm_status decode(const decoder_state *state, const uint8_t *codes, uint1
     return decode_as(state, 4, 12, SLM_BF16, codes, first, count, factors, target);
 }
 
-const slm_kernel slm_kernel_neon_block = {"neon-block", SLM_LEVEL_NEON, slm_cpu_any, supports, NULL, decode, NULL};
+const slm_kernel slm_kernel_neon_block = {"neon-block", SLM_LEVEL_NEON, slm_cpu_any, paper_block_supports, NULL, decode, NULL};
 
 #endif
