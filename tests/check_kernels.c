@@ -10,6 +10,7 @@
 #include <emmintrin.h>
 #endif
 
+#include "amount.h"
 #include "random_coding.h"
 
 #define LONGEST 5000
@@ -117,18 +118,18 @@ static void check_named(const char *kernel, uint64_t *random) {
     for (size_t i = 0; (p = slm_profile_by_index(i)) != NULL; i++)
         for (unsigned h = 3; h <= SLM_ROTATION_MAX; h++) {
             slm_coding coding = {.profile = *p, .rotation = (uint8_t)(h == 3 ? 0 : h), .sign_seed = h == 3 ? 0 : 0x5eed};
-            for (unsigned n = 1; n <= (h == 3 ? 150u : 4u); n++) {
+            for (unsigned n = 1; n <= (h == 3 ? 150u : 4u); n += h == 3 ? amount(1, 7) : 1) {
                 coding.run_length = h == 3 ? n : (uint64_t)n << h;
                 check_coding(kernel, &coding, random, h == 3 ? 1 : 3);
             }
             coding.run_length = h == 3 ? 4999 : 4096;
             coding.sign_seed = (uint16_t)(h == 3 ? 0 : 1 + random_below(random, 65535));
-            check_coding(kernel, &coding, random, 10);
+            check_coding(kernel, &coding, random, amount(10, 2));
         }
 }
 
 static void check_random(const char *kernel, uint64_t *random) {
-    for (unsigned i = 0; i < 1500; i++) {
+    for (unsigned i = 0, count = amount(1500, 200); i < count; i++) {
         slm_coding coding;
         random_coding(random, i % 2 ? SLM_CODING_BLOCK : SLM_CODING_TRELLIS, LONGEST, &coding);
         /* More of what kernels are written for. */
@@ -161,7 +162,7 @@ static void check_paper4(const char *kernel, uint64_t *random) {
     static unsigned char codes[4 * 65535];
     static const uint16_t scales[16] = {0x3c00, 0x3c59, 0x3c17, 0x3a59, 0x3859, 0x3659, 0x3559, 0x4359,
                                         0x0001, 0x0059, 0x7f7f, 0x7b59, 0x3c7f, 0x3d17, 0x3917, 0x3617}; /* 217 = 7 * 31; 151 */
-    for (unsigned round = 0; round < 16; round++) {
+    for (unsigned round = 0; round < 16; round += amount(1, 7)) {
         for (uint32_t seed = 1; seed < 65536; seed++) {
             uint32_t record = seed | ((seed + round) % 16) << 16 | (uint32_t)random_next(random) << 20;
             if (seed % 16 == round) /* the largest sums, and the smallest */
@@ -182,7 +183,7 @@ static void check_runs(const char *kernel, uint64_t *random) {
     const pages wanted = guarded((size_t)RUN * RUNS * 4), got = guarded((size_t)RUN * RUNS * 4);
     const slm_profile *p;
     for (size_t i = 0; (p = slm_profile_by_index(i)) != NULL; i++)
-        for (unsigned h = 0; h <= 7; h += 7) {
+        for (unsigned h = 0; h <= 7; h += amount(7, 8)) {
             const slm_coding coding = {.profile = *p, .rotation = (uint8_t)h, .sign_seed = h == 0 ? 0 : 0x5eed, .run_length = RUN};
             slm_decoder scalar, vector;
             if (slm_decoder_init(&vector, &coding, kernel) != SLM_OK || slm_decoder_init(&scalar, &coding, "scalar") != SLM_OK)
@@ -192,7 +193,7 @@ static void check_runs(const char *kernel, uint64_t *random) {
                 random_codes(random, &coding, codes + r * bytes);
                 scales[r] = random_scale(random, &scalar);
             }
-            for (size_t t = 0; t < 3; t++) {
+            for (size_t t = 0; t < 3; t += amount(1, 2)) {
                 const size_t size = slm_dtype_bits(dtypes[t]) / 8, all = size * RUN * RUNS;
                 unsigned char *const out = got.begin + got.size - all; /* a multiple of 64, as pages are */
                 memset(got.begin, 0x5a, got.size);

@@ -5,6 +5,7 @@
 
 #include <cmocka.h>
 
+#include "amount.h"
 #include "block_reference.h"
 #include "weights_fixture.h"
 
@@ -110,9 +111,9 @@ static void test_exact_equals_reference(void **context) {
     for (unsigned s = 0; s < sizeof shapes / sizeof shapes[0]; s++) {
         const slm_profile p = profile_of(shapes[s]);
         assert_int_equal(slm_profile_check(&p, NULL), SLM_OK);
-        for (weights_kind kind = 0; kind < WEIGHTS_KINDS; kind++) {
+        for (unsigned kind = s % amount(1, 3); kind < WEIGHTS_KINDS; kind += amount(1, 3)) {
             const unsigned count = 2U * p.C + p.C / 2; /* with a short last block where C > 1 */
-            fill(&state, kind, weights, count);
+            fill(&state, (weights_kind)kind, weights, count);
             compare(&p, SLM_SEARCH_EXACT, weights, count);
         }
         /* The outlier sets the scale; the others lie between the finest steps. */
@@ -132,7 +133,7 @@ static void test_paper_equals_reference(void **context) {
     float weights[RUN_MAX];
     for (unsigned s = 0; s < sizeof shapes / sizeof shapes[0]; s++) {
         const slm_profile p = profile_of(shapes[s]);
-        for (unsigned k = 0; k < sizeof kinds / sizeof kinds[0]; k++) {
+        for (unsigned k = 0; k < sizeof kinds / sizeof kinds[0]; k += amount(1, 2)) {
             fill(&state, kinds[k], weights, 4U * p.C);
             compare(&p, SLM_SEARCH_PAPER, weights, 4U * p.C);
         }
@@ -143,7 +144,7 @@ static void test_random_profiles(void **context) {
     (void)context;
     uint64_t state = 3;
     float weights[RUN_MAX];
-    for (unsigned tried = 0; tried < 60;) {
+    for (unsigned tried = 0, count_tried = amount(60, 20); tried < count_tried;) {
         slm_coding coding;
         random_coding(&state, SLM_CODING_BLOCK, RUN_MAX, &coding);
         slm_profile *p = &coding.profile;
@@ -178,7 +179,8 @@ static void test_paper_4_block(void **context) {
     }
     double best = INFINITY;
     uint64_t best_record = 0;
-    for (uint32_t seed = 1; seed < 65536; seed++) {
+    const unsigned every = amount(1, 16);
+    for (uint32_t seed = 1; seed < 65536; seed += every) {
         int64_t u[24];
         double gram[3][3] = {{0}}, along[3] = {0}, square = 0;
         reference_matrix(p, seed, u);
@@ -218,8 +220,11 @@ static void test_paper_4_block(void **context) {
         }
     }
     const double unit = reference_scale(scale) / 32767;
-    assert_true(fabs(report.squared_error - best * unit * unit) <= 1e-12 * report.squared_error);
-    assert_int_equal(record_at(p, codes, 0), best_record);
+    assert_true(report.squared_error <= best * unit * unit * (1 + 1e-12));
+    if (every == 1) { /* all seeds were looked at, so that this one is the best */
+        assert_true(fabs(report.squared_error - best * unit * unit) <= 1e-12 * report.squared_error);
+        assert_int_equal(record_at(p, codes, 0), best_record);
+    }
 }
 
 int main(void) {

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "amount.h"
 #include "container_fixture.h"
 
 #include "container/utf8.h"
@@ -257,7 +258,7 @@ static void random_tensor(example *e, uint64_t *random, unsigned number) {
 static void test_random_layouts(void **state) {
     (void)state;
     uint64_t random = 2026;
-    for (unsigned round = 0; round < 60; round++) {
+    for (unsigned round = 0, rounds = amount(60, 15); round < rounds; round++) {
         example e;
         memory_file file;
         slm_reader *reader;

@@ -27,6 +27,12 @@ OK, FAILURE, USAGE, INVALID, UNSUPPORTED, DIFFERENT = range(6)
 
 SOURCE = os.environ.get("SLM_SOURCE") or os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 SLM = os.path.abspath(os.environ.get("SLM") or os.path.join(SOURCE, "build", "tools", "slm"))
+# Where it does not matter how weights are coded: a search that takes next to no time, at about the named profile's error.
+QUICK = ["-p", "trellis,K=10,k=4"]
+
+# In builds with sanitizers meson sets this: some cases of each kind, where all take minutes.
+SHORT = "SLM_TEST_SHORT" in os.environ
+
 SAMPLE = os.path.join(SOURCE, "tests", "data", "llama-0.9m")
 
 BITS = {"BOOL": 8, "F4": 4, "F6_E2M3": 6, "F6_E3M2": 6, "U8": 8, "I8": 8, "F8_E5M2": 8, "F8_E4M3": 8, "F8_E8M0": 8,
@@ -46,6 +52,11 @@ def weights(count, seed=1, scale=0.02):
     """Gaussian numbers that are the same everywhere."""
     r = random.Random(seed)
     return [r.gauss(0, scale) for _ in range(count)]
+
+
+def some(cases):
+    """All of a list of cases, or every third where tests are short."""
+    return list(cases)[::3 if SHORT else 1]
 
 
 class Tensor:

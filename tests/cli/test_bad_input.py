@@ -148,7 +148,7 @@ class Slm(Bad):
     def setUp(self):
         super().setUp()
         write_safetensors(self.path("in.safetensors"), [Tensor("w", "F32", [16, 256], f32(weights(4096))), Tensor("r", "U8", [100])])
-        self.slm("encode", "-q", "-o", "good.slm", "in.safetensors")
+        self.slm("encode", "-q", *harness.QUICK, "-o", "good.slm", "in.safetensors")
         self.good = read_file(self.path("good.slm"))
 
     def damaged(self, data, code, stderr):

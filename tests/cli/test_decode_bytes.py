@@ -8,7 +8,7 @@ class DecodeBytes(harness.Case):
     def model(self):
         values = harness.f32(harness.weights(64 * 64))
         harness.write_safetensors(self.path("in.safetensors"), [Tensor("ids", "I64", [3]), Tensor("w", "F32", [64, 64], values), Tensor("norm", "F32", [4])])
-        self.slm("encode", "-q", "--profile", "slm-2", "-o", "m.slm", "in.safetensors")
+        self.slm("encode", "-q", *harness.QUICK, "-o", "m.slm", "in.safetensors")
         return harness.read_safetensors(self.path("in.safetensors"))
 
     def test_order_and_types(self):

@@ -97,7 +97,7 @@ class Diff(harness.Case):
         write_shards(self.path("model"), [[z], [y, x]])
         self.slm("diff", "a.safetensors", "model", stdout="3 identical")
         self.slm("diff", "model", "a.safetensors", stdout="3 identical")
-        self.slm("encode", "-q", "-o", "m.slm", "model")
+        self.slm("encode", "-q", *harness.QUICK, "-o", "m.slm", "model")
         self.slm("diff", "a.safetensors", "m.slm", stdout="3 identical")
 
     def test_long_tensors_go_in_pieces(self):

@@ -19,7 +19,7 @@ import harness
 from harness import FAILURE, Tensor, bf16, f32, read_file, tree, weights, write_file, write_safetensors, write_shards
 
 SHIM = os.environ.get("SLM_FAULT_SHIM", "")
-EACH = os.environ.get("SLM_FAULTS", "4")  # faults tried for each command and kind, or "all"
+EACH = os.environ.get("SLM_FAULTS", "2" if harness.SHORT else "4")  # faults tried for each command and kind, or "all"
 CODING = ["-q", "-T", "2", "-p", "trellis,K=4,k=2", "--profile-for", "*block*=block,C=4,P=1,K=4,W=4,step=1,E=1,B=2", "--include", "*w*"]
 
 

@@ -64,7 +64,7 @@ class Info(harness.Case):
 class Verify(harness.Case):
     def test_valid(self):
         write_safetensors(self.path("in.safetensors"), [Tensor("w", "F32", [16, 256], f32(weights(4096))), Tensor("r", "U8", [100])])
-        self.slm("encode", "-q", "-o", "x.slm", "in.safetensors", stderr="")
+        self.slm("encode", "-q", *harness.QUICK, "-o", "x.slm", "in.safetensors", stderr="")
         self.slm("verify", "x.slm", stdout=r"^x\.slm: valid: 2 tensors, [\d.]+ KiB\n$", stderr="")
         self.slm("verify", "-q", "x.slm", stdout="^$", stderr="")
         for threads in ("0", "1", "3", "1024"):

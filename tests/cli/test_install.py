@@ -94,7 +94,7 @@ class Installed(harness.Case):
 
     def test_a_program(self):
         harness.write_safetensors(self.path("in.safetensors"), [harness.Tensor("w", "F32", [64, 64], harness.f32(harness.weights(4096)))])
-        self.slm("encode", "-q", "-o", "x.slm", "in.safetensors", stderr="")
+        self.slm("encode", "-q", *harness.QUICK, "-o", "x.slm", "in.safetensors", stderr="")
         with open(self.path("use.c"), "w") as f:
             f.write(PROGRAM)
         flags = WARNINGS + ["-std=c11"] + self.sanitizers()

@@ -10,7 +10,7 @@ import unittest
 import zipfile
 
 import harness
-from harness import DIFFERENT, Tensor, bf16, f32, read_file, tree, weights, write_file, write_safetensors, write_shards
+from harness import DIFFERENT, QUICK, Tensor, bf16, f32, read_file, tree, weights, write_file, write_safetensors, write_shards
 
 RAW = ["--exclude", "*"]
 
@@ -171,7 +171,7 @@ class Coded(harness.Case):
         self.assertTrue(0.03 < up["error"] < 0.09, up["error"])
 
     def test_only_data_differs(self):
-        self.slm("encode", "-q", "-o", "x.slm", "in.safetensors", stderr="")
+        self.slm("encode", "-q", *QUICK, "-o", "x.slm", "in.safetensors", stderr="")
         self.slm("verify", "-q", "--strict", "x.slm", stderr="")
         self.slm("decode", "-q", "-o", "out.safetensors", "x.slm", stderr="")
         a, b = read_file(self.path("in.safetensors")), read_file(self.path("out.safetensors"))
@@ -184,7 +184,7 @@ class Coded(harness.Case):
 
     def test_same_bytes_with_any_threads(self):
         for threads in ("1", "2", "5"):
-            self.slm("encode", "-q", "-T", threads, "-o", "x%s.slm" % threads, "in.safetensors", stderr="")
+            self.slm("encode", "-q", *QUICK, "-T", threads, "-o", "x%s.slm" % threads, "in.safetensors", stderr="")
         self.assertEqual(read_file(self.path("x1.slm")), read_file(self.path("x2.slm")))
         self.assertEqual(read_file(self.path("x1.slm")), read_file(self.path("x5.slm")))
 
@@ -195,24 +195,24 @@ class Coded(harness.Case):
         self.assertEqual(profiles, {"model.layers.0.mlp.up_proj.weight": "slm-2", "odd.weight": "slm-3"})
 
     def test_include_and_exclude(self):
-        self.slm("encode", "-q", "--include", "model.*", "--exclude", "*up_proj*", "-o", "x.slm", "in.safetensors", stderr="")
+        self.slm("encode", "-q", *QUICK, "--include", "model.*", "--exclude", "*up_proj*", "-o", "x.slm", "in.safetensors", stderr="")
         coded = [t["name"] for t in self.json("info", "x.slm")["files"][0]["tensors"] if t["coding"] != "raw"]
         self.assertEqual([n for n in coded if "up_proj" in n], [])
 
     def test_dry_run_writes_nothing(self):
         before = self.files()
-        r = self.slm("encode", "--dry-run", "-o", "x.slm", "in.safetensors")
+        r = self.slm("encode", *QUICK, "--dry-run", "-o", "x.slm", "in.safetensors")
         self.assertEqual(self.files(), before)
         self.assertRegex(r.out + r.err, r"up_proj")
         self.assertRegex(r.out + r.err, r"raw")
-        self.json("encode", "--dry-run", "-o", "x.slm", "in.safetensors")
+        self.json("encode", *QUICK, "--dry-run", "-o", "x.slm", "in.safetensors")
         self.assertEqual(self.files(), before)
 
     def test_verify_option(self):
-        self.slm("encode", "-q", "--verify", "-o", "x.slm", "in.safetensors", stderr="")
+        self.slm("encode", "-q", *QUICK, "--verify", "-o", "x.slm", "in.safetensors", stderr="")
 
     def test_another_dtype(self):
-        self.slm("encode", "-q", "-o", "x.slm", "in.safetensors", stderr="")
+        self.slm("encode", "-q", *QUICK, "-o", "x.slm", "in.safetensors", stderr="")
         self.slm("decode", "-q", "--dtype", "F32", "-o", "out.safetensors", "x.slm", stderr="")
         types = {n: t[0] for n, t in harness.read_safetensors(self.path("out.safetensors")).items()}
         self.assertEqual(set(types.values()), {"F32"})
@@ -222,13 +222,13 @@ class Coded(harness.Case):
         values = weights(4096)
         values[77] = float("nan")
         write_safetensors(self.path("nan.safetensors"), [Tensor("bad.weight", "F32", [64, 64], f32(values))])
-        r = self.slm("encode", "-o", "x.slm", "nan.safetensors")
+        r = self.slm("encode", *QUICK, "-o", "x.slm", "nan.safetensors")
         self.assertRegex(r.err + r.out, r"bad\.weight")
         self.assertRegex(r.err + r.out, r"NaN|infinit|not finite")
         self.slm("diff", "-q", "nan.safetensors", "x.slm", stderr="")
 
     def test_reports(self):
-        report = self.json("encode", "-o", "x.slm", "in.safetensors")
+        report = self.json("encode", *QUICK, "-o", "x.slm", "in.safetensors")
         self.assertEqual(report["command"], "encode")
         report = self.json("decode", "-o", "out.safetensors", "x.slm")
         self.assertEqual(report["command"], "decode")
@@ -237,7 +237,7 @@ class Coded(harness.Case):
 class Sample(harness.Case):
     def test_sample_model(self):
         coded = "model.layers.0.self_attn.[kv]_proj.weight"
-        self.slm("encode", "-q", "--verify", "--include", coded, "-o", "x.slm", harness.SAMPLE, stderr="")
+        self.slm("encode", "-q", *QUICK, "--verify", "--include", coded, "-o", "x.slm", harness.SAMPLE, stderr="")
         self.slm("verify", "x.slm", stdout=r"x\.slm: valid: \d+ tensors")
         self.slm("decode", "-q", "-o", "model", "x.slm", stderr="")
         report = self.json("diff", harness.SAMPLE, "model", code=DIFFERENT)

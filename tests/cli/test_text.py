@@ -7,7 +7,7 @@ import subprocess
 import unittest
 
 import harness
-from harness import DIFFERENT, FAILURE, INVALID, USAGE, Tensor, f32, weights, write_file, write_safetensors
+from harness import DIFFERENT, FAILURE, INVALID, QUICK, USAGE, Tensor, f32, weights, write_file, write_safetensors
 
 NASTY = "a\x1b[31mred\nnew line\ttab\x7f\u0085\u202eabc\u2028\u00e9\u4e16"
 ESCAPED = "a\\x1B[31mred\\nnew line\\ttab\\x7F\\u{0085}\\u{202E}abc\\u{2028}\u00e9\u4e16"
@@ -36,7 +36,7 @@ class Escaping(harness.Case):
         super().setUp()
         self.tensors = [Tensor(NASTY, "F32", [64, 64], f32(weights(4096))), Tensor("plain", "U8", [3])]
         write_safetensors(self.path("in.safetensors"), self.tensors)
-        self.slm("encode", "-q", "-o", "x.slm", "in.safetensors", stderr="")
+        self.slm("encode", "-q", *QUICK, "-o", "x.slm", "in.safetensors", stderr="")
 
     def clean(self, result):
         """Nothing but line ends may be a control character."""
@@ -50,8 +50,8 @@ class Escaping(harness.Case):
         write_file(self.path("bad.slm"), bytes(damaged))
         for args, code in ((["info", "x.slm"], 0), (["info", "-v", "x.slm"], 0), (["verify", "-v", "x.slm"], 0),
                            (["verify", "bad.slm"], INVALID), (["diff", "in.safetensors", "x.slm"], DIFFERENT),
-                           (["diff", "in.safetensors", "other.safetensors"], DIFFERENT), (["encode", "--dry-run", "in.safetensors"], 0),
-                           (["encode", "-v", "-f", "-o", "x.slm", "in.safetensors"], 0), (["decode", "-v", "-f", "-o", "o.safetensors", "x.slm"], 0),
+                           (["diff", "in.safetensors", "other.safetensors"], DIFFERENT), (["encode", *QUICK, "--dry-run", "in.safetensors"], 0),
+                           (["encode", *QUICK, "-v", "-f", "-o", "x.slm", "in.safetensors"], 0), (["decode", "-v", "-f", "-o", "o.safetensors", "x.slm"], 0),
                            (["decode", "-o", "p.safetensors", "bad.slm"], INVALID)):
             with self.subTest(args):
                 self.clean(self.slm(*args, code=code))
@@ -102,7 +102,7 @@ class Terminal(harness.Case):
         self.assertIn("\x1b[1;31m", out)
 
     def test_no_color_in_tables(self):
-        self.slm("encode", "-q", "-o", "x.slm", "in.safetensors", stderr="")
+        self.slm("encode", "-q", *QUICK, "-o", "x.slm", "in.safetensors", stderr="")
         for args in (["info", "x.slm"], ["diff", "in.safetensors", "x.slm"], ["verify", "x.slm"]):
             with self.subTest(args):
                 _, out = on_terminal([harness.SLM] + args, self.folder, self.environment(NO_COLOR="1"))
@@ -110,7 +110,7 @@ class Terminal(harness.Case):
                 self.assertNotIn("\x1b[3", out)
 
     def test_progress_on_a_terminal_only(self):
-        args = [harness.SLM, "encode", "-f", "-o", "x.slm", "in.safetensors"]
+        args = [harness.SLM, "encode", *QUICK, "-f", "-o", "x.slm", "in.safetensors"]
         code, out = on_terminal(args, self.folder, self.environment())
         self.assertEqual(code, 0, out)
         self.assertRegex(out, r"\r\x1b\[K\w+ +\d+ %")
