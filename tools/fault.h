@@ -27,6 +27,11 @@ bool fault_set(fault *f, fault_class kind, const char *format, ...) __attribute_
 bool fault_system(fault *f, int number, const char *format, ...) __attribute__((format(printf, 3, 4)));
 /* For an error of libslm; `format` says what was being done, such as "cannot open '%s'". */
 bool fault_slm(fault *f, slm_status status, const slm_error *error, const char *format, ...) __attribute__((format(printf, 4, 5)));
+#ifdef __clang_analyzer__ /* it sees one source at a time, and would take them for functions that may return true */
+#define fault_set(...) ((void)fault_set(__VA_ARGS__), false)
+#define fault_system(...) ((void)fault_system(__VA_ARGS__), false)
+#define fault_slm(...) ((void)fault_slm(__VA_ARGS__), false)
+#endif
 /* Puts "%s: " before the sentence: the file it is about. */
 void fault_prefix(fault *f, const char *prefix);
 
