@@ -39,8 +39,10 @@ double explore_cells(const slm_profile *p, unsigned rotation) {
     const bool block = p->coding == SLM_CODING_BLOCK;
     unsigned width = p->W + (block ? p->B : 0u);
     cells += block ? (double)p->P * p->B * p->W : 0;
+    unsigned adders = 0;
     for (unsigned terms = p->P; terms > 1; terms = (terms + 1) / 2)
-        cells += terms / 2 * ++width; /* a level of the tree of adders */
+        adders += terms / 2 * ++width; /* a level of their tree */
+    cells += adders;
     cells += block ? (double)p->E * width : 0;
     width += block ? (1u << p->E) - 1 : 0;
     for (unsigned h = 0; h < rotation; h++)
