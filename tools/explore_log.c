@@ -21,7 +21,7 @@ static bool keep(explore_log *log, const explore_point *point, fault *f) {
 static bool parse(const char *line, explore_point *p) {
     int used = 0;
     *p = (explore_point){.rows = 0};
-    return sscanf(line, "\"%511[^\"]\",%zu,%zu,\"%127[^\"]\",%u,%lf,%lf,%lf,%lf,%lf,%lf%n", p->source, &p->rows, &p->columns, p->profile,
+    return sscanf(line, "\"%511[^\"]\",%9zu,%9zu,\"%127[^\"]\",%9u,%lf,%lf,%lf,%lf,%lf,%lf%n", p->source, &p->rows, &p->columns, p->profile,
                   &p->rotation, &p->bits, &p->error, &p->confidence, &p->encode, &p->decode, &p->cells, &used) == 11 &&
            line[used] == '\n';
 }
