@@ -1,5 +1,6 @@
 /* The trellis search on every kernel against its definition, a million weights of ten kinds a profile: the exact search's bytes are those
- * of trellis_reference.h, the fast search's the same on every kernel (its own definition is tests/test_trellis_fast.c's).
+ * of trellis_reference.h, the fast search's the same on every kernel (its own definition is tests/test_trellis_fast.c's), of each run alone
+ * and of many searched together.
  *
  *   check_trellis_search [N [D [FILE]]]   profile N (1..5; 0 or none: all), a D-th of a million; FILE as in check_record.h
  */
@@ -10,6 +11,7 @@
 
 #define KINDS (WEIGHTS_KINDS + 1) /* those drawn, and real ones */
 #define RUN 1024
+#define GROUP 32 /* runs together */
 #define KERNELS_MAX 8
 
 static const char *const profiles[] = {"slm-2", "slm-2.5", "slm-3", "slm-4", "slm-5"};
@@ -72,25 +74,36 @@ static void destroy(check *c) {
     free(c->real);
 }
 
-/* One run; false, with a message, where a kernel's codes are not those expected. */
-static bool check_run(const check *c, const float *weights, const char *what, size_t run) {
-    static uint8_t expected[2][2 * RUN], codes[2 * RUN];
+/* Runs that are searched together as well as alone. */
+typedef struct run_group {
+    float weights[GROUP][RUN];
+    uint16_t scales[GROUP];
+    uint8_t expected[2][GROUP][2 * RUN]; /* exact, fast; a run's codes lie one behind another */
+} run_group;
+
+/* One run by itself; false, with a message, where a kernel's codes are not those expected. */
+static bool check_alone(const check *c, run_group *group, size_t place, const char *what, size_t run) {
+    static uint8_t codes[2 * RUN];
+    const float *weights = group->weights[place];
     const size_t bytes = (size_t)slm_profile_run_bytes(&c->coding.profile, RUN);
     weight_stats stats = {.weights = RUN};
-    uint16_t scale;
     for (size_t i = 0; i < RUN; i++) {
         stats.squared_norm += (double)weights[i] * (double)weights[i];
     }
-    if (trellis_choose_scale(c->kernels[0].search[0], c->kernels[0].scratch, &c->coding, &stats, weights, 1, 0, &scale) != SLM_OK) {
+    uint16_t *scale = &group->scales[place];
+    if (trellis_choose_scale(c->kernels[0].search[0], c->kernels[0].scratch, &c->coding, &stats, weights, 1, 0, scale) != SLM_OK) {
         return false;
     }
-    reference_codes_from(c->kernels[0].search[0], c->entries, &c->coding, weights, scale, expected[0]);
     for (unsigned fast = 0; fast < 2; fast++) {
+        uint8_t *expected = &group->expected[fast][0][0] + place * bytes;
+        if (!fast) {
+            reference_codes_from(c->kernels[0].search[0], c->entries, &c->coding, weights, *scale, expected);
+        }
         for (size_t i = 0; i < c->count; i++) {
             const kernel_search *kernel = &c->kernels[i];
-            uint8_t *target = fast && i == 0 ? expected[1] : codes;
-            if (trellis_find_codes(kernel->search[fast], kernel->scratch, &c->coding, weights, scale, target, NULL) != SLM_OK ||
-                memcmp(target, expected[fast], bytes) != 0) {
+            uint8_t *target = fast && i == 0 ? expected : codes;
+            if (trellis_find_codes(kernel->search[fast], kernel->scratch, &c->coding, weights, *scale, target, NULL) != SLM_OK ||
+                memcmp(target, expected, bytes) != 0) {
                 printf("%s, run %zu, %s, %s: not as expected\n", what, run, fast ? "fast" : "exact", kernel->name);
                 return false;
             }
@@ -99,15 +112,39 @@ static bool check_run(const check *c, const float *weights, const char *what, si
     return true;
 }
 
+/* The same runs together. */
+static bool check_together(const check *c, const run_group *group, size_t count, const char *what, size_t run) {
+    static uint8_t codes[GROUP * 2 * RUN];
+    const size_t bytes = (size_t)slm_profile_run_bytes(&c->coding.profile, RUN);
+    for (unsigned fast = 0; fast < 2; fast++) {
+        for (size_t i = 0; i < c->count; i++) {
+            const kernel_search *kernel = &c->kernels[i];
+            if (trellis_find_codes_of(kernel->search[fast], kernel->scratch, &c->coding, group->weights[0], group->scales, count, codes) !=
+                    SLM_OK ||
+                memcmp(codes, group->expected[fast], count * bytes) != 0) {
+                printf("%s, %zu runs to %zu, %s, %s: together not as expected\n", what, count, run, fast ? "fast" : "exact", kernel->name);
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
 static bool check_kind(const check *c, unsigned kind, size_t runs, const char *what) {
-    static float weights[RUN];
+    static run_group group;
     uint64_t state = 11 + kind;
     bool good = true;
+    size_t count = 0;
     for (size_t run = 0; run < runs && good; run++) {
         for (size_t i = 0; i < RUN; i++) {
-            weights[i] = kind < WEIGHTS_KINDS ? random_weight(&state, (weights_kind)kind) : c->real[(run * RUN + i) % c->real_count];
+            group.weights[count][i] =
+                kind < WEIGHTS_KINDS ? random_weight(&state, (weights_kind)kind) : c->real[(run * RUN + i) % c->real_count];
         }
-        good = check_run(c, weights, what, run);
+        good = check_alone(c, &group, count++, what, run);
+        if (good && (count == GROUP || run + 1 == runs)) {
+            good = check_together(c, &group, count, what, run);
+            count = 0;
+        }
     }
     return good;
 }

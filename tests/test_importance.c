@@ -134,7 +134,7 @@ static void check_trellis(uint64_t *state, unsigned number, unsigned *narrow_run
         assert_memory_equal(codes, expected, bytes);
         /* What is stated about the weighted error is true. */
         search_stats found;
-        assert_int_equal(trellis_encode_run(search, scratch, &coding, weights, scale, codes, &found), SLM_OK);
+        assert_int_equal(trellis_encode_runs(search, scratch, &coding, weights, &scale, 1, codes, &found), SLM_OK);
         slm_decoder decoder;
         int64_t *integers = malloc(n * sizeof *integers);
         assert_int_equal(slm_decoder_init(&decoder, &coding, NULL), SLM_OK);

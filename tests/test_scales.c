@@ -87,7 +87,7 @@ static double error_with(const slm_coding *coding, const float *weights, uint16_
         search_stats stats;
         assert_int_equal(trellis_search_create(&search, &coding->profile, NULL, NULL), SLM_OK);
         assert_int_equal(trellis_scratch_create(&scratch, search, coding, NULL), SLM_OK);
-        assert_int_equal(trellis_encode_run(search, scratch, coding, weights, scale, codes, &stats), SLM_OK);
+        assert_int_equal(trellis_encode_runs(search, scratch, coding, weights, &scale, 1, codes, &stats), SLM_OK);
         trellis_scratch_free(scratch);
         trellis_search_free(search);
         return stats.squared_error;

@@ -212,7 +212,7 @@ static void little_is_lost(void **unused) {
                     assert_int_equal(trellis_search_make_fast(search), SLM_OK);
                 assert_int_equal(trellis_scratch_create(&scratch, search, &coding, NULL), SLM_OK);
                 scale = scale != 0 ? scale : rule_scale(search, scratch, &coding, weights);
-                assert_int_equal(trellis_encode_run(search, scratch, &coding, weights, scale, codes, &stats), SLM_OK);
+                assert_int_equal(trellis_encode_runs(search, scratch, &coding, weights, &scale, 1, codes, &stats), SLM_OK);
                 errors[fast] = sqrt(stats.squared_error);
                 trellis_scratch_free(scratch);
                 trellis_search_free(search);

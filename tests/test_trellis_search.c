@@ -63,7 +63,7 @@ static uint16_t some_scale(const trellis_search *search, trellis_scratch *scratc
     return scale;
 }
 
-/* The codes of trellis_encode_run() are those expected, and decode to the error it states. */
+/* The codes of trellis_encode_runs() are those expected, and decode to the error it states. */
 static void check_stats(const trellis_search *search, trellis_scratch *scratch, const slm_coding *coding, const float *weights,
                         uint16_t scale, const uint8_t *expected) {
     const size_t n = (size_t)coding->run_length, bytes = (size_t)slm_profile_run_bytes(&coding->profile, n);
@@ -71,7 +71,7 @@ static void check_stats(const trellis_search *search, trellis_scratch *scratch, 
     int64_t *integers = malloc(n * sizeof *integers);
     search_stats stats;
     memset(codes, 0xA5, bytes);
-    assert_int_equal(trellis_encode_run(search, scratch, coding, weights, scale, codes, &stats), SLM_OK);
+    assert_int_equal(trellis_encode_runs(search, scratch, coding, weights, &scale, 1, codes, &stats), SLM_OK);
     assert_memory_equal(codes, expected, bytes);
     slm_decoder decoder;
     assert_int_equal(slm_decoder_init(&decoder, coding, NULL), SLM_OK);
@@ -300,7 +300,7 @@ static void zeros_stay_small(void **unused) {
         assert_int_equal(scale, 1);
         uint8_t codes[64];
         search_stats stats;
-        assert_int_equal(trellis_encode_run(search, scratch, &coding, weights, scale, codes, &stats), SLM_OK);
+        assert_int_equal(trellis_encode_runs(search, scratch, &coding, weights, &scale, 1, codes, &stats), SLM_OK);
         /* Not every profile has a path of zeros; what is left is too small for F16 and below every normal F32. */
         assert_true(stats.squared_norm == 0 && stats.maximum_error < 0x1p-126);
         trellis_scratch_free(scratch);
@@ -359,7 +359,7 @@ static void memory_may_fail(void **unused) {
     uint64_t state = 5;
     make_weights(&state, 3, weights, 500); /* constant: survivors that never meet, so that times are passed over twice */
     bool succeeded = false;
-    for (int n = 0; n < 40 && !succeeded; n++) {
+    for (int n = 0; n < 60 && !succeeded; n++) {
         failing f = {n, 0};
         const slm_allocator allocator = {&f, failing_resize};
         trellis_search *search = NULL;
@@ -399,7 +399,7 @@ static void quality(const char *name, double (*draw)(uint64_t *), unsigned rotat
             weights[i] = (float)draw(&state);
         const uint16_t scale = some_scale(search, scratch, &coding, weights);
         search_stats stats;
-        assert_int_equal(trellis_encode_run(search, scratch, &coding, weights, scale, codes, &stats), SLM_OK);
+        assert_int_equal(trellis_encode_runs(search, scratch, &coding, weights, &scale, 1, codes, &stats), SLM_OK);
         norm += stats.squared_norm;
         error += stats.squared_error;
     }

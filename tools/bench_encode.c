@@ -85,9 +85,8 @@ static bool measure(const work *w, slm_encoder *const encoders[2], uint64_t coun
 }
 
 static int measure_case(const work *w, const slm_profile *profile, slm_search search, const char *kernel) {
-    const bool trellis = profile->coding == SLM_CODING_TRELLIS;
     const char *name = search == SLM_SEARCH_PAPER ? "paper" : search == SLM_SEARCH_FAST ? "fast" : "exact";
-    const uint64_t count = w->options->quick ? ROW : (uint64_t)(trellis ? 16 : 128) * ROW;
+    const uint64_t count = w->options->quick ? ROW : (uint64_t)128 * ROW;
     const double start = bench_cpu_seconds();
     slm_encoder *encoders[2] = {create(profile, count, search, kernel, 1), NULL};
     const double created = bench_cpu_seconds() - start;

@@ -45,14 +45,9 @@ slm_status encode_piece_search(const slm_encoder *encoder, encode_worker *worker
         block_piece_encode(encoder, worker, shape, column);
         return SLM_OK;
     }
-    const uint64_t run_bytes = encode_code_bytes(encoder, shape.length);
-    slm_status status = SLM_OK;
-    for (uint64_t s = 0; status == SLM_OK && s < shape.segments; s++) {
-        trellis_scratch_weigh(worker->trellis, encoder->importance, worker->element + s * shape.length);
-        status = trellis_encode_run(encoder->trellis, worker->trellis, &encoder->coding, worker->weights + s * shape.length,
-                                    worker->scales[s], worker->codes + s * run_bytes, &worker->stats[s]);
-    }
-    return status;
+    trellis_scratch_weigh(worker->trellis, encoder->importance, worker->element);
+    return trellis_encode_runs(encoder->trellis, worker->trellis, &encoder->coding, worker->weights, worker->scales, (size_t)shape.segments,
+                               worker->codes, worker->stats);
 }
 
 /* Tries every candidate for every segment: the least error stays, of several the smallest scale. */

@@ -2,7 +2,10 @@
 #include "../container/alloc.h"
 #include "encode_internal.h"
 
-#define TRELLIS_WEIGHTS 4096 /* runs shorter than this are taken together */
+#define TRELLIS_WEIGHTS 4096            /* runs shorter than this are taken together */
+#define TRELLIS_RUNS 32                 /* and longer ones up to so many */
+#define TRELLIS_PIECES 4                /* where there are so many pieces of them */
+#define TRELLIS_PIECE_WEIGHTS (1 << 20) /* that are no longer than this */
 
 piece_shape encode_piece_shape(const slm_encoder *encoder, uint64_t elements) {
     const slm_coding *coding = &encoder->coding;
@@ -11,6 +14,13 @@ piece_shape encode_piece_shape(const slm_encoder *encoder, uint64_t elements) {
         if (coding->run_length < TRELLIS_WEIGHTS) {
             shape.segments = TRELLIS_WEIGHTS / coding->run_length;
         }
+        /* Many runs at once are searched faster; but there are to be pieces for several threads. */
+        uint64_t together = TRELLIS_RUNS;
+        while (together > 1 &&
+               (elements / coding->run_length < TRELLIS_PIECES * together || together * coding->run_length > TRELLIS_PIECE_WEIGHTS)) {
+            together /= 2;
+        }
+        shape.segments = shape.segments < together ? together : shape.segments;
         return shape;
     }
     const uint64_t blocks = block_search_piece(encoder->blocks != NULL ? encoder->blocks : encoder->short_last,

@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 
+#include "trellis_batch.h"
 #include "trellis_search.h"
 #include "trellis_step.h"
 
@@ -13,6 +14,16 @@
 /* The same where errors are weighted: their squares have more bits. Four times what 16 bits hold. */
 #define TRELLIS_WEIGHTED_TARGET_MAX (INT32_C(1) << 17)
 #define TRELLIS_SEGMENT_MAX (1u << SLM_ROTATION_MAX)
+
+/* What the search of several runs at once reads. */
+typedef struct trellis_batch_tables {
+    const trellis_batch_kernel *kernel; /* NULL: it can't be used */
+    batch_shape shape;
+    uint16_t *offsets; /* shape.offsets */
+    int16_t *entries;  /* Tq by the number of T */
+} trellis_batch_tables;
+
+typedef struct trellis_batch trellis_batch; /* its working memory */
 
 struct trellis_search {
     slm_allocator allocator;
@@ -29,8 +40,12 @@ struct trellis_search {
     bool fast;          /* the fast search, where fast_shape has a table */
     fast_shape fast_shape;
     void *fast_block;
-    uint64_t fast_factor; /* a cost is a squared difference on the grid times this, divided by 2^32 */
+    trellis_batch_tables batch[2]; /* of the exact search, of the fast one; without a kernel: runs are searched one by one */
+    uint64_t fast_factor;          /* a cost is a squared difference on the grid times this, divided by 2^32 */
 };
+
+/* The costs a search begins with; where they do not suffice it goes on to the next. */
+typedef enum trellis_width { TRELLIS_FAST, TRELLIS_NARROW, TRELLIS_WIDE } trellis_width; /* 8, 16 and 64 bits */
 
 /* The weights of a run as integer targets: X = round(2^grid * (H D w) / N / scale), computed in integers from the floats' bits. */
 typedef struct trellis_targets {
@@ -59,6 +74,22 @@ trellis_weight trellis_weight_make(const trellis_search *search, const importanc
 slm_status trellis_find_codes(const trellis_search *search, trellis_scratch *scratch, const slm_coding *coding, const float *weights,
                               uint16_t scale, uint8_t *codes, bool *narrow);
 
+slm_status trellis_find_codes_from(const trellis_search *search, trellis_scratch *scratch, const slm_coding *coding, const float *weights,
+                                   uint16_t scale, trellis_width width, uint8_t *codes, bool *narrow);
+
+/* The same for `count` runs one behind another, many at once where that can be. */
+slm_status trellis_find_codes_of(const trellis_search *search, trellis_scratch *scratch, const slm_coding *coding, const float *weights,
+                                 const uint16_t *scales, size_t count, uint8_t *codes);
+
+/* trellis_batch.c. Tables of batch[fast], where the profile and the kernel have a use for them. */
+slm_status trellis_batch_make(trellis_search *search, bool fast);
+void trellis_batch_unmake(trellis_search *search);
+/* *batch becomes NULL where there is nothing to search at once. */
+slm_status trellis_batch_create(trellis_batch **batch, const trellis_search *search, const slm_coding *coding,
+                                const slm_allocator *allocator);
+void trellis_batch_free(trellis_batch *batch, const slm_allocator *allocator);
+trellis_batch *trellis_scratch_batch(trellis_scratch *scratch);
+
 /* The costs of the fast search around a target. */
 void trellis_fast_window(const trellis_search *search, int32_t target, fast_window *window);
 
@@ -79,6 +110,48 @@ static inline int16_t trellis_entry(const trellis_search *search, int32_t value)
         return (int16_t)(value * (INT32_C(1) << search->grid));
     const int32_t half = INT32_C(1) << (-search->grid - 1);
     return (int16_t)(value < 0 ? -((half - value) >> -search->grid) : (half + value) >> -search->grid);
+}
+
+/* square(X, Tq) with nothing saturated: targets are at most 2^22 and Tq 2^15 steps, so a square is below 2^41 and C of them below 2^47. */
+static inline uint64_t trellis_exact_square(int32_t target, int16_t entry, unsigned shift) {
+    const int32_t difference = target - entry;
+    const uint64_t magnitude = (uint64_t)(uint32_t)(difference < 0 ? -difference : difference) << shift;
+    return magnitude * magnitude >> 16;
+}
+
+/* The same with a weight: differences are below 2^18 and multipliers times powers of two below 2^27, so a square is below 2^60 before its
+ * shift. */
+static inline uint64_t trellis_exact_weighted_square(int32_t target, int16_t entry, const trellis_weight *weight) {
+    const int64_t product = (int64_t)(target - entry) * ((int64_t)weight->multiplier << weight->shift) + (1 << 14);
+    const int64_t scaled = product >= 0 ? product >> 15 : -((-product + INT16_MAX) >> 15);
+    return (uint64_t)(scaled * scaled) >> 16;
+}
+
+/* The cost that seed `state` adds at a time. weights: NULL, or one a target. */
+static inline uint64_t trellis_branch(const trellis_search *search, const int32_t *targets, const trellis_weight *weights, unsigned count,
+                                      uint32_t state) {
+    const int32_t *values = trellis_values(search, state);
+    uint64_t sum = 0;
+    for (unsigned c = 0; c < count; c++)
+        sum += weights ? trellis_exact_weighted_square(targets[c], trellis_entry(search, values[c]), &weights[c])
+                       : trellis_exact_square(targets[c], trellis_entry(search, values[c]), search->shape.shift);
+    return sum;
+}
+
+/* trellis_search.far with a weight: beyond it half of what a lane takes and more is between the target and every T. */
+static inline int32_t trellis_weighted_far(const trellis_search *search, const trellis_weight *weight) {
+    const int32_t far = search->top + (16384 >> weight->shift);
+    return far > INT16_MAX ? INT16_MAX : far;
+}
+
+/* Writes what seed `time` of a run of `times` adds to the stream: its k low bits, and all K where it is the last. */
+static inline void trellis_write_seed(const trellis_shape *shape, uint8_t *codes, uint64_t time, uint64_t times, uint32_t seed) {
+    const unsigned width = time + 1 == times ? shape->K : shape->k;
+    const uint64_t bit = time * shape->k;
+    uint8_t *byte = codes + (size_t)(bit >> 3);
+    uint32_t bits = (seed & ((UINT32_C(1) << width) - 1)) << (bit & 7);
+    for (; bits; bits >>= 8)
+        *byte++ |= (uint8_t)bits;
 }
 
 /* bfloat16 scale = significand * 2^exponent; false where it is not positive and finite. */

@@ -46,7 +46,7 @@ slm_status trellis_search_make_fast(trellis_search *search) {
     search->fast_factor = (uint64_t)(ldexp(UNITS / error, 32 - 2 * search->grid) + 0.5);
     search->fast_shape = shape;
     search->fast = true;
-    return SLM_OK;
+    return trellis_batch_make(search, true);
 }
 
 void trellis_fast_window(const trellis_search *search, int32_t target, fast_window *window) {

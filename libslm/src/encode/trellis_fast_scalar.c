@@ -5,9 +5,13 @@
 #include <string.h>
 
 static void expand(const fast_shape *shape, const uint8_t *costs, unsigned offset, uint8_t *expanded) {
-    for (unsigned d = 0; d < 1u << shape->k; d++)
-        for (unsigned j = 0; j < shape->period; j++)
-            *expanded++ = (uint8_t)(costs[(j << shape->k | d) & (shape->groups - 1)] - offset);
+    const unsigned once = shape->groups >> shape->k > 1 ? shape->groups >> shape->k : 1; /* then costs repeat */
+    for (unsigned d = 0; d < 1u << shape->k; d++, expanded += shape->period) {
+        for (unsigned j = 0; j < once; j++)
+            expanded[j] = (uint8_t)(costs[(j << shape->k | d) & (shape->groups - 1)] - offset);
+        for (unsigned n = once; n < shape->period; n *= 2)
+            memcpy(expanded + n, expanded, n);
+    }
 }
 
 static unsigned step(const fast_shape *shape, const fast_window *windows, unsigned count, const uint8_t *expanded, uint8_t *next) {

@@ -140,6 +140,8 @@ slm_status trellis_search_create(trellis_search **search, const slm_profile *pro
         choose_grid(made);
         status = make_table(made);
     }
+    if (status == SLM_OK)
+        status = trellis_batch_make(made, false);
     if (status != SLM_OK) {
         trellis_search_free(made);
         return status;
@@ -155,17 +157,8 @@ void trellis_search_free(trellis_search *search) {
     slmi_free(&allocator, search->values);
     slmi_free(&allocator, search->table_block);
     slmi_free(&allocator, search->fast_block);
+    trellis_batch_unmake(search);
     slmi_free(&allocator, search);
 }
 
 const char *trellis_search_kernel(const trellis_search *search) { return search->kernel->name; }
-
-slm_status trellis_encode_run(const trellis_search *search, trellis_scratch *scratch, const slm_coding *coding, const float *weights,
-                              uint16_t scale, uint8_t *codes, search_stats *stats) {
-    uint64_t first;
-    const importance *of = trellis_scratch_importance(scratch, &first);
-    const slm_status status = trellis_find_codes(search, scratch, coding, weights, scale, codes, NULL);
-    if (status == SLM_OK)
-        trellis_measure(search, coding, weights, of, first, scale, codes, stats);
-    return status;
-}

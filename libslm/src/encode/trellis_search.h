@@ -30,8 +30,9 @@ void trellis_scratch_weigh(trellis_scratch *scratch, const importance *of, uint6
 slm_status trellis_choose_scale(const trellis_search *search, trellis_scratch *scratch, const slm_coding *coding, const weight_stats *whole,
                                 const float *sample, uint64_t runs, uint64_t stride, uint16_t *scale);
 
-/* Codes one run: `codes` receives slm_profile_run_bytes() bytes, padding bits zero. *stats is set, not added to. */
-slm_status trellis_encode_run(const trellis_search *search, trellis_scratch *scratch, const slm_coding *coding, const float *weights,
-                              uint16_t scale, uint8_t *codes, search_stats *stats);
+/* Codes `count` runs lying one behind another, each with its scale: a run's `codes` are slm_profile_run_bytes() bytes, padding bits zero.
+ * stats[run] is set, not added to. What a run's codes are does not depend on the runs beside it; many at once are searched faster. */
+slm_status trellis_encode_runs(const trellis_search *search, trellis_scratch *scratch, const slm_coding *coding, const float *weights,
+                               const uint16_t *scales, size_t count, uint8_t *codes, search_stats *stats);
 
 #endif

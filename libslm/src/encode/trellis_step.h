@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "../decode/kernel.h"
+#include "trellis_batch.h"
 #include "trellis_fast.h"
 
 #define TRELLIS_LANES 32u /* groups in a row of the table; every kernel's vector divides it */
@@ -48,6 +49,7 @@ typedef struct trellis_kernel {
     /* The same with a weight for each target. */
     unsigned (*weighted_step)(const trellis_shape *shape, const int16_t *targets, const trellis_weight *weights, unsigned count,
                               const uint16_t *expanded, uint16_t *next);
+    const trellis_batch_kernel *batch[2]; /* of the exact search and of the fast one; NULL: none */
 } trellis_kernel;
 
 /* The i-th kernel of this build, slowest first; NULL past the end. */

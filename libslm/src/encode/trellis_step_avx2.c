@@ -27,4 +27,5 @@ static inline unsigned horizontal_min(__m256i v) {
 #include "trellis_step_impl.h"
 #include "trellis_step_sse.h"
 
-const trellis_kernel trellis_kernel_avx2 = {"avx2", &trellis_fast_avx2, slm_cpu_avx2, expand_sse, step, weighted_step};
+const trellis_kernel trellis_kernel_avx2 = {
+    "avx2", &trellis_fast_avx2, slm_cpu_avx2, expand_sse, step, weighted_step, {&trellis_batch_avx2, &trellis_batch_fast_avx2}};

@@ -5,6 +5,8 @@
  *   product;   MULHRS(a, b) signed, (product + 2^14) / 2^15 rounded down;   MINS(a, b) MAXS(a, b) signed;   SHIFT(a, n) to the left;
  *   ADDUS(a, b) MINU(a, b) unsigned, the first one saturating;   HORIZONTAL_MIN(v) the smallest lane, an unsigned.
  */
+#include <string.h>
+
 #include "trellis_step.h"
 
 #define VECTORS (TRELLIS_LANES / VECTOR_LANES)
@@ -112,7 +114,11 @@ static unsigned weighted_step(const trellis_shape *shape, const int16_t *targets
 
 /* Any K and k, one element at a time. */
 static inline void expand_plain(const trellis_shape *shape, const uint16_t *costs, unsigned offset, uint16_t *expanded) {
-    for (unsigned d = 0; d < 1u << shape->k; d++)
-        for (unsigned j = 0; j < shape->period; j++)
-            *expanded++ = (uint16_t)(costs[(j << shape->k | d) & (shape->groups - 1)] - offset);
+    const unsigned once = shape->groups >> shape->k > 1 ? shape->groups >> shape->k : 1; /* then costs repeat */
+    for (unsigned d = 0; d < 1u << shape->k; d++, expanded += shape->period) {
+        for (unsigned j = 0; j < once; j++)
+            expanded[j] = (uint16_t)(costs[(j << shape->k | d) & (shape->groups - 1)] - offset);
+        for (unsigned n = once; n < shape->period; n *= 2)
+            memcpy(expanded + n, expanded, n * sizeof *expanded);
+    }
 }

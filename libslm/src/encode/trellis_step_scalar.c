@@ -25,7 +25,7 @@ static inline uint16_t smaller(uint16_t a, uint16_t b) { return a < b ? a : b; }
 
 #include "trellis_step_impl.h"
 
-const trellis_kernel trellis_kernel_scalar = {"scalar", &trellis_fast_scalar, slm_cpu_any, expand_plain, step, weighted_step};
+const trellis_kernel trellis_kernel_scalar = {"scalar", &trellis_fast_scalar, slm_cpu_any, expand_plain, step, weighted_step, {NULL, NULL}};
 
 const trellis_kernel *trellis_kernel_by_index(size_t index) {
     static const trellis_kernel *const kernels[] = {

@@ -38,6 +38,7 @@ struct trellis_scratch {
     uint64_t *wide_next;
     uint32_t *reached[2]; /* lists of groups, while survivors are followed */
     uint8_t *marks;
+    trellis_batch *batch;         /* NULL: runs are searched one by one */
     const importance *importance; /* of squared errors, or NULL: all alike */
     uint64_t first_element;       /* of the tensor, that a run begins with */
     int32_t *targets;             /* of the window's weights and of the segments they share */
@@ -116,6 +117,11 @@ slm_status trellis_scratch_create(trellis_scratch **scratch, const trellis_searc
     made->marks = begin + at_marks;
     memset(made->marks, 0, shape->groups);
     made->targets = (void *)(begin + at_targets);
+    const slm_status status = trellis_batch_create(&made->batch, search, coding, &own);
+    if (status != SLM_OK) {
+        trellis_scratch_free(made);
+        return status;
+    }
     *scratch = made;
     return SLM_OK;
 }
@@ -124,9 +130,12 @@ void trellis_scratch_free(trellis_scratch *scratch) {
     if (!scratch)
         return;
     const slm_allocator allocator = scratch->allocator;
+    trellis_batch_free(scratch->batch, &allocator);
     slmi_free(&allocator, scratch->block);
     slmi_free(&allocator, scratch);
 }
+
+trellis_batch *trellis_scratch_batch(trellis_scratch *scratch) { return scratch->batch; }
 
 void trellis_scratch_limit(trellis_scratch *scratch, unsigned steps) {
     steps = steps < WINDOW_STEPS_MIN ? WINDOW_STEPS_MIN : steps;
@@ -190,32 +199,6 @@ static void make_targets(viterbi *v, uint64_t first, size_t steps) {
     }
 }
 
-/* square(X, Tq) with nothing saturated: targets are at most 2^22 and Tq 2^15 steps, so a square is below 2^41 and C of them below 2^47. */
-static inline uint64_t exact_square(int32_t target, int16_t entry, unsigned shift) {
-    const int32_t difference = target - entry;
-    const uint64_t magnitude = (uint64_t)(uint32_t)(difference < 0 ? -difference : difference) << shift;
-    return magnitude * magnitude >> 16;
-}
-
-/* The same with a weight: differences are below 2^18 and multipliers times powers of two below 2^27, so a square is below 2^60 before its
- * shift. */
-static inline uint64_t exact_weighted_square(int32_t target, int16_t entry, const trellis_weight *weight) {
-    const int64_t product = (int64_t)(target - entry) * ((int64_t)weight->multiplier << weight->shift) + (1 << 14);
-    const int64_t scaled = product >= 0 ? product >> 15 : -((-product + INT16_MAX) >> 15);
-    return (uint64_t)(scaled * scaled) >> 16;
-}
-
-/* The cost that seed `state` adds at a time. weights: NULL, or one a target. */
-static inline uint64_t branch(const trellis_search *search, const int32_t *targets, const trellis_weight *weights, unsigned count,
-                              uint32_t state) {
-    const int32_t *values = trellis_values(search, state);
-    uint64_t sum = 0;
-    for (unsigned c = 0; c < count; c++)
-        sum += weights ? exact_weighted_square(targets[c], trellis_entry(search, values[c]), &weights[c])
-                       : exact_square(targets[c], trellis_entry(search, values[c]), search->shape.shift);
-    return sum;
-}
-
 /* One step in 64 bits, from wide_costs to `next`; returns the smallest. */
 static uint64_t plain_step(const viterbi *v, const int32_t *targets, const trellis_weight *weights, unsigned count, uint64_t *next) {
     const trellis_shape *shape = v->shape;
@@ -230,8 +213,8 @@ static uint64_t plain_step(const viterbi *v, const int32_t *targets, const trell
             uint64_t sums[TRELLIS_LANES] = {0};
             for (unsigned c = 0; c < count; c++)
                 for (unsigned i = 0; i < TRELLIS_LANES; i++)
-                    sums[i] += weights ? exact_weighted_square(targets[c], table[c * TRELLIS_LANES + i], &weights[c])
-                                       : exact_square(targets[c], table[c * TRELLIS_LANES + i], shape->shift);
+                    sums[i] += weights ? trellis_exact_weighted_square(targets[c], table[c * TRELLIS_LANES + i], &weights[c])
+                                       : trellis_exact_square(targets[c], table[c * TRELLIS_LANES + i], shape->shift);
             for (unsigned i = 0; i < TRELLIS_LANES; i++) {
                 const uint64_t cost = sums[i] + costs[((row + i) << shape->k | d) & mask];
                 best[i] = cost < best[i] ? cost : best[i];
@@ -257,12 +240,6 @@ static void fast_step(const viterbi *v, const int32_t *targets, unsigned count, 
     to->base = 0;
 }
 
-/* trellis_search.far with a weight: beyond it half of what a lane takes and more is between the target and every T. */
-static int32_t weighted_far(const trellis_search *search, const trellis_weight *weight) {
-    const int32_t far = search->top + (16384 >> weight->shift);
-    return far > INT16_MAX ? INT16_MAX : far;
-}
-
 /* From the costs at `time` to those at time + 1. */
 static void step_time(const viterbi *v, uint64_t time, const cost_row *from, cost_row *to) {
     const trellis_shape *shape = v->shape;
@@ -281,7 +258,7 @@ static void step_time(const viterbi *v, uint64_t time, const cost_row *from, cos
         weights_at(v, time, count, weights);
     }
     for (unsigned c = 0; c < count; c++) {
-        const int32_t limit = weights ? weighted_far(v->search, &weights[c]) : v->search->far;
+        const int32_t limit = weights ? trellis_weighted_far(v->search, &weights[c]) : v->search->far;
         far |= targets[c] > limit || targets[c] < -limit;
         near_targets[c] = (int16_t)targets[c];
     }
@@ -351,23 +328,14 @@ static uint32_t seed_before(const viterbi *v, size_t r, uint32_t g, uint64_t *co
     }
     for (uint32_t d = 0; d < 1u << shape->k; d++) {
         const uint32_t state = g << shape->k | d;
-        const uint64_t candidate = cost_of(v, before, state & (shape->groups - 1)) + branch(v->search, targets, weights, count, state);
+        const uint64_t candidate =
+            cost_of(v, before, state & (shape->groups - 1)) + trellis_branch(v->search, targets, weights, count, state);
         if (candidate < *cost) {
             *cost = candidate;
             best = state;
         }
     }
     return best;
-}
-
-/* Writes what seed `time` adds to the stream: its k low bits, and all K where it is the last. */
-static void write_seed(const viterbi *v, uint64_t time, uint32_t seed) {
-    const unsigned width = time + 1 == v->times ? v->shape->K : v->shape->k;
-    const uint64_t bit = time * v->shape->k;
-    uint8_t *byte = v->codes + (size_t)(bit >> 3);
-    uint32_t bits = (seed & ((UINT32_C(1) << width) - 1)) << (bit & 7);
-    for (; bits; bits >>= 8)
-        *byte++ |= (uint8_t)bits;
 }
 
 /* Follows the path back from group *g at row r of the window to its row 0 and writes its seeds. False where a cost on the way had
@@ -379,7 +347,7 @@ static bool trace(const viterbi *v, size_t r, uint32_t *g) {
         const uint32_t seed = seed_before(v, r, *g, &cost);
         if (v->fast ? cost == FAST_COST_MAX : cost != cost_of(v, row, *g) + row->smallest + row->base)
             return false;
-        write_seed(v, v->first + r - 1, seed);
+        trellis_write_seed(v->shape, v->codes, v->first + r - 1, v->times, seed);
         *g = seed & (v->shape->groups - 1);
     }
     return true;
@@ -513,20 +481,25 @@ static slm_status search_run(viterbi *v, bool wide, bool *proved) {
     }
 }
 
-slm_status trellis_find_codes(const trellis_search *search, trellis_scratch *scratch, const slm_coding *coding, const float *weights,
-                              uint16_t scale, uint8_t *codes, bool *narrow) {
+slm_status trellis_find_codes_from(const trellis_search *search, trellis_scratch *scratch, const slm_coding *coding, const float *weights,
+                                   uint16_t scale, trellis_width width, uint8_t *codes, bool *narrow) {
     viterbi v = {.search = search, .shape = &search->shape, .scratch = scratch, .weights = coding->run_length, .codes = codes};
     v.times = slm_profile_blocks(&search->profile, coding->run_length);
     const size_t bytes = (size_t)slm_profile_run_bytes(&search->profile, coding->run_length);
     slm_status status = trellis_targets_prepare(&v.targets, coding, search->grid, weights, scale);
     bool proved = false;
-    /* Fast where that is wanted; else with 16-bit costs, and with 64-bit ones where they do not suffice. */
-    for (int attempt = search->fast && !scratch->importance ? -1 : 0; status == SLM_OK && !proved && attempt < 2; attempt++) {
+    for (int attempt = (int)width; status == SLM_OK && !proved && attempt <= (int)TRELLIS_WIDE; attempt++) {
         memset(codes, 0, bytes);
-        v.fast = attempt < 0;
-        status = search_run(&v, attempt > 0, &proved);
+        v.fast = attempt == TRELLIS_FAST;
+        status = search_run(&v, attempt == TRELLIS_WIDE, &proved);
         if (narrow)
-            *narrow = attempt <= 0;
+            *narrow = attempt != TRELLIS_WIDE;
     }
     return status;
+}
+
+slm_status trellis_find_codes(const trellis_search *search, trellis_scratch *scratch, const slm_coding *coding, const float *weights,
+                              uint16_t scale, uint8_t *codes, bool *narrow) {
+    const trellis_width width = search->fast && !scratch->importance ? TRELLIS_FAST : TRELLIS_NARROW;
+    return trellis_find_codes_from(search, scratch, coding, weights, scale, width, codes, narrow);
 }
