@@ -1,7 +1,8 @@
 #!/bin/sh
 # static.sh [warnings|tidy|cppcheck|analyzer|valgrind...]: the tools that look for mistakes in libslm, the command and the conformance
 # runner; one line a tool, all of them where none is named. A finding fails. What is suppressed, and why, stands in .clang-tidy and here.
-# Half an hour of processor time, most of it clang-tidy's and valgrind's. SLM_JOBS: processes at once, 2 where it is not set.
+# Half an hour of processor time, most of it clang-tidy's and valgrind's; clang-tidy goes on where it was cut off, and a second time looks at
+# what has changed. SLM_JOBS: processes at once, 2 where it is not set.
 set -eu
 cd "$(dirname "$0")/.."
 root=$PWD
@@ -58,9 +59,15 @@ warnings() {
     done
 }
 
+# A source that was found clean is passed over until it, a header, the settings or the tool change: what was cut off goes on.
 tidy() {
     sources
-    xargs -P "$jobs" -n 1 clang-tidy -p "$work/commands" --quiet <"$work/commands/sources" >"$work/tidy.log" 2>/dev/null || :
+    mkdir -p "$work/tidy-clean"
+    common=$({ clang-tidy --version && git ls-files '*.h' .clang-tidy | xargs cat; } | sha256sum)
+    # shellcheck disable=SC2016
+    xargs -P "$jobs" -n 1 sh -c 'clean=$1/tidy-clean/$({ echo "$2 $3" && cat "$3"; } | sha256sum | cut -c1-32)
+        [ -e "$clean" ] || { clang-tidy -p "$1/commands" --quiet "$3" 2>/dev/null && touch "$clean"; } || :' \
+        sh "$work" "$common" <"$work/commands/sources" >"$work/tidy.log"
     verdict clang-tidy "$count" "$work/tidy.log" '(warning|error):'
 }
 
