@@ -77,17 +77,33 @@ static unsigned step(const trellis_shape *shape, const int16_t *targets, unsigne
     }
 }
 
-static inline __attribute__((always_inline)) VECTOR weighted_square(VECTOR difference, const trellis_weight *weight) {
-    difference = MINS(MAXS(difference, SPLAT(-weight->limit)), SPLAT(weight->limit));
-    const VECTOR scaled = MULHRS(SHIFT(difference, weight->shift), SPLAT(weight->multiplier));
+/* A weight as vectors. */
+typedef struct weight_vectors {
+    VECTOR target, least, most, multiplier;
+    int shift;
+} weight_vectors;
+
+static inline __attribute__((always_inline)) weight_vectors weight_splat(int16_t target, const trellis_weight *weight) {
+    return (weight_vectors){SPLAT(target), SPLAT(-weight->limit), SPLAT(weight->limit), SPLAT(weight->multiplier), weight->shift};
+}
+
+static inline __attribute__((always_inline)) VECTOR weighted_square(VECTOR entries, const weight_vectors *w) {
+    const VECTOR difference = MINS(MAXS(SUBS(w->target, entries), w->least), w->most);
+    const VECTOR scaled = MULHRS(SHIFT(difference, w->shift), w->multiplier);
     return MULHI(scaled, scaled);
 }
 
-static unsigned weighted_step(const trellis_shape *shape, const int16_t *targets, const trellis_weight *weights, unsigned count,
-                              const uint16_t *expanded, uint16_t *next) {
+/* `single` (count = C = 1) is a constant in every call. */
+static inline __attribute__((always_inline)) unsigned weighted_body(const trellis_shape *shape, const int16_t *targets,
+                                                                    const trellis_weight *weights, unsigned count, const uint16_t *expanded,
+                                                                    uint16_t *next, const bool single) {
     const size_t digits = (size_t)1 << shape->k, period = shape->period;
+    const unsigned C = single ? 1 : shape->C;
     const int16_t *table = shape->table;
-    VECTOR smallest = SPLAT(-1);
+    const weight_vectors first = weight_splat(targets[0], &weights[0]);
+    VECTOR smallest[VECTORS];
+    for (unsigned v = 0; v < VECTORS; v++)
+        smallest[v] = SPLAT(-1);
     for (unsigned row = 0; row < shape->padded; row += TRELLIS_LANES) {
         const uint16_t *costs = expanded + (row & (period - 1));
         VECTOR best[VECTORS];
@@ -95,21 +111,32 @@ static unsigned weighted_step(const trellis_shape *shape, const int16_t *targets
             best[v] = SPLAT(-1);
         for (size_t d = 0; d < digits; d++) {
             for (unsigned v = 0; v < VECTORS; v++) {
-                VECTOR sum = weighted_square(SUBS(SPLAT(targets[0]), LOAD(table + v * VECTOR_LANES)), &weights[0]);
-                for (unsigned c = 1; c < count; c++)
-                    sum = ADDUS(sum,
-                                weighted_square(SUBS(SPLAT(targets[c]), LOAD(table + c * TRELLIS_LANES + v * VECTOR_LANES)), &weights[c]));
+                VECTOR sum = weighted_square(LOAD(table + v * VECTOR_LANES), &first);
+                if (!single) {
+                    for (unsigned c = 1; c < count; c++) {
+                        const weight_vectors other = weight_splat(targets[c], &weights[c]);
+                        sum = ADDUS(sum, weighted_square(LOAD(table + c * TRELLIS_LANES + v * VECTOR_LANES), &other));
+                    }
+                }
                 best[v] = MINU(best[v], ADDUS(sum, LOAD(costs + v * VECTOR_LANES)));
             }
-            table += shape->C * TRELLIS_LANES;
+            table += C * TRELLIS_LANES;
             costs += period;
         }
         for (unsigned v = 0; v < VECTORS; v++) {
             STORE(next + row + v * VECTOR_LANES, best[v]);
-            smallest = MINU(smallest, best[v]);
+            smallest[v] = MINU(smallest[v], best[v]);
         }
     }
-    return HORIZONTAL_MIN(smallest);
+    for (unsigned v = 1; v < VECTORS; v++)
+        smallest[0] = MINU(smallest[0], smallest[v]);
+    return HORIZONTAL_MIN(smallest[0]);
+}
+
+static unsigned weighted_step(const trellis_shape *shape, const int16_t *targets, const trellis_weight *weights, unsigned count,
+                              const uint16_t *expanded, uint16_t *next) {
+    return shape->C == 1 ? weighted_body(shape, targets, weights, count, expanded, next, true)
+                         : weighted_body(shape, targets, weights, count, expanded, next, false);
 }
 
 /* Any K and k, one element at a time. */
