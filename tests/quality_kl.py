@@ -9,15 +9,11 @@ over tokens of sum p log(p / q) in nats, p the model's distribution and q the co
 its standard error, windows taken as independent draws.
 """
 
-import argparse
 import math
 
 import torch
-from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast
 
-
-def load(folder, device):
-    return AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).to(device).eval()
+import quality_model
 
 
 def mean_and_error(values):
@@ -45,23 +41,15 @@ def measure(reference, coded, windows, batch):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("model")
-    parser.add_argument("text", nargs="+")
+    parser = quality_model.parser(__doc__.split("\n")[0])
     parser.add_argument("--coded", action="append", default=[], metavar="NAME=FOLDER")
-    parser.add_argument("--window", type=int, default=512)
-    parser.add_argument("--batch", type=int, default=8)
     options = parser.parse_args()
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    tokenizer = PreTrainedTokenizerFast(tokenizer_file=f"{options.model}/tokenizer.json")
-    tokens = tokenizer("\n".join(open(path, encoding="utf-8").read() for path in options.text)).input_ids
-    count = len(tokens) // options.window
-    windows = torch.tensor(tokens[: count * options.window], device=device).view(count, options.window)
-    reference = load(options.model, device)
-    print(f"{windows.numel()} tokens in {count} windows; torch {torch.__version__}, {device}")
+    windows = quality_model.windows(options)
+    reference = quality_model.load(options.model)
+    print(f"{windows.numel()} tokens in {len(windows)} windows; torch {torch.__version__}, {quality_model.device()}")
     print(f"{'model':<14} {'perplexity':>10} {'+-':>7} {'KL':>9} {'+-':>8} {'same top':>9}")
     for name, folder in [("uncoded", None), *(entry.split("=", 1) for entry in options.coded)]:
-        coded = reference if folder is None else load(folder, device)
+        coded = reference if folder is None else quality_model.load(folder)
         (loss, loss_error), (kl, kl_error), (same, _) = measure(reference, coded, windows, options.batch)
         perplexity = math.exp(loss)
         print(f"{name:<14} {perplexity:>10.3f} {perplexity * loss_error:>7.3f} {kl:>9.5f} {kl_error:>8.5f} {same:>9.4f}", flush=True)
