@@ -23,6 +23,7 @@ enum {
     OPTION_SEARCH,
     OPTION_ROTATION,
     OPTION_IMPORTANCE,
+    OPTION_HESSIAN,
     OPTION_BITS,
     OPTION_DRY_RUN,
     OPTION_VERIFY,
@@ -69,6 +70,10 @@ static const option_spec options[] = {
      "tensor's "
      "name, the mean squared activation of each column, or llama.cpp's importance matrix of the .dat kind. Tensors that are not in it are "
      "coded as without"},
+    {OPTION_HESSIAN, "hessian", "FILE",
+     "feed the errors of a row's columns into the targets of those to come (GPTQ, LDLQ), so that the error of products is small: FILE is a "
+     ".safetensors file with a matrix for each tensor's name, the mean of x x^T over the inputs x. Trellis coding only; tensors that are "
+     "not in it are coded as without"},
     {'T', "threads", "N", "search with N threads; 0, the default, is as many as there are processors. The result is the same"},
     {OPTION_DRY_RUN, "dry-run", NULL, "only say what would be done, how large it gets and about how long it takes"},
     {OPTION_VERIFY, "verify", NULL, "decode what was written and compare it with the input before it gets its name"},
@@ -83,9 +88,10 @@ static const option_spec options[] = {
 
 typedef struct encode_command {
     encode_job job;
-    const char *importance_path;
+    const char *importance_path, *hessian_path;
     bool has_profile;
     importance_file importance;
+    hessian_file hessian;
     bool dry_run, verify, json;
     checkpoint_options source;
     encode_output output;
@@ -202,6 +208,7 @@ static int take_option(encode_command *c, int code, const char *argument) {
     case OPTION_SEARCH: return set_search(rules, argument);
     case OPTION_ROTATION: return set_rotation(rules, argument);
     case OPTION_IMPORTANCE: c->importance_path = argument; break;
+    case OPTION_HESSIAN: c->hessian_path = argument; break;
     case 'T': return argument_threads(&command_encode, argument, &c->job.threads) ? EXIT_CODE_OK : EXIT_CODE_USAGE;
     case OPTION_DRY_RUN: c->dry_run = true; break;
     case OPTION_VERIFY: c->verify = true; break;
@@ -312,6 +319,11 @@ static int encode(encode_command *c) {
             return fault_report(&f, c->importance_path);
         job->rules.importance = &c->importance;
     }
+    if (c->hessian_path != NULL) {
+        if (!hessian_file_open(&c->hessian, c->hessian_path, &f))
+            return fault_report(&f, c->hessian_path);
+        job->rules.hessian = &c->hessian;
+    }
     c->source.context = c;
     c->source.warn = warn;
     c->source.progress = show_scan;
@@ -328,13 +340,13 @@ static int encode(encode_command *c) {
         return EXIT_CODE_FAILURE;
     }
     name_nonfinite(job);
-    if (job->rules.importance != NULL && job->plan.weighted == 0) {
-        message_error("%s: names none of the tensors that are coded", c->importance_path);
+    const char *weights = c->hessian_path != NULL ? c->hessian_path : c->importance_path;
+    if (weights != NULL && job->plan.weighted == 0) {
+        message_error("%s: names none of the tensors that are coded", weights);
         return EXIT_CODE_USAGE;
     }
-    if (job->rules.importance != NULL && job->plan.weighted < job->plan.coded)
-        message_warning("%s has nothing for %zu of %zu coded tensors", c->importance_path, job->plan.coded - job->plan.weighted,
-                        job->plan.coded);
+    if (weights != NULL && job->plan.weighted < job->plan.coded)
+        message_warning("%s has nothing for %zu of %zu coded tensors", weights, job->plan.coded - job->plan.weighted, job->plan.coded);
     return c->dry_run ? dry_run(c) : write_file(c);
 }
 
@@ -349,6 +361,7 @@ static void release(encode_command *c) {
         free(rules->choices[i].glob);
     free(rules->choices);
     importance_file_free(&c->importance);
+    hessian_file_close(&c->hessian);
     free(rules->include);
     free(rules->exclude);
 }
@@ -372,6 +385,8 @@ static int parse_and_encode(encode_command *c, int argc, char **argv) {
         return usage_error(&command_encode, "--profile and --bits exclude each other");
     if (c->importance_path != NULL && c->job.rules.search == SLM_SEARCH_PAPER)
         return usage_error(&command_encode, "--importance is for the exact search: the paper's takes all errors alike");
+    if (c->importance_path != NULL && c->hessian_path != NULL)
+        return usage_error(&command_encode, "--importance and --hessian exclude each other: a Hessian's diagonal is an importance");
     if (c->output.resume && (c->dry_run || encode_output_is_stream(&c->output)))
         return usage_error(&command_encode, "--resume needs a file to go on with");
     return encode(c);

@@ -11,8 +11,14 @@ static const char *const profiles[BUDGET_CHOICES] = {"slm-2", "slm-2.5", "slm-3"
 #define PLAIN_BITS 16    /* as for rotations: a larger one would want powers of two for scales */
 #define SCALES_ALIGN 64u /* the codes begin at a multiple of this */
 
-static double mean_of(const importance_vector *vector) {
+static bool is_weighted(const plan_tensor *entry) { return entry->importance != NULL || entry->hessian != NULL; }
+
+/* What a squared error of weight 1 counts: the mean of the tensor's importance, or of its Hessian's diagonal. */
+static double mean_of(const plan_tensor *entry) {
+    const importance_vector *vector = entry->importance;
     double sum = 0;
+    if (entry->hessian != NULL)
+        return entry->hessian->mean;
     for (uint64_t c = 0; c < vector->columns; c++)
         sum += (double)vector->values[c];
     return sum / (double)vector->columns;
@@ -28,8 +34,8 @@ bool budget_begin(budget *b, encode_job *job, fault *f) {
     double sum = 0;
     size_t count = 0;
     for (size_t i = 0; i < job->plan.count; i++)
-        if (job->plan.tensors[i].reason == NULL && job->plan.tensors[i].importance != NULL) {
-            sum += mean_of(job->plan.tensors[i].importance);
+        if (job->plan.tensors[i].reason == NULL && is_weighted(&job->plan.tensors[i])) {
+            sum += mean_of(&job->plan.tensors[i]);
             count++;
         }
     if (count > 0 && sum > 0)
@@ -73,7 +79,7 @@ static void add_choice(budget_tensor *t, const budget_choice *choice) {
 bool budget_measure(budget *b, sampler *s, size_t tensor, fault *f) {
     plan_tensor *entry = &b->job->plan.tensors[tensor];
     const uint64_t elements = checkpoint_tensor(b->job->cp, tensor)->elements;
-    const double times = (double)elements / (double)s->count * (entry->importance != NULL ? mean_of(entry->importance) : b->mean);
+    const double times = (double)elements / (double)s->count * (is_weighted(entry) ? mean_of(entry) : b->mean);
     for (size_t i = 0; i < BUDGET_CHOICES && profiles[i] != NULL; i++) {
         slm_encode_report report;
         budget_choice choice = {.coding = coding_for(&entry->coding, slm_profile_by_name(profiles[i]))};

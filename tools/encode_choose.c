@@ -50,7 +50,8 @@ static bool choose(sampler *s, budget *b, size_t tensor, fault *f) {
     plan_tensor *entry = &b->job->plan.tensors[tensor];
     const bool trellis = entry->coding.profile.coding == SLM_CODING_TRELLIS;
     /* A rotation of 0 before any choice: no size divides the run. */
-    const bool rotation = trellis && rules->rotation == PLAN_ROTATION_AUTO && entry->coding.rotation > 0;
+    /* Nor is there one where errors are fed back: none has been seen to pay then, and each would be factored for. */
+    const bool rotation = trellis && rules->rotation == PLAN_ROTATION_AUTO && entry->coding.rotation > 0 && entry->hessian == NULL;
     const bool profile = rules->bits > 0 && !entry->is_named;
     if (!rotation && !profile)
         return true;

@@ -34,17 +34,23 @@ typedef struct encoder_slot {
 typedef struct encoder_set {
     encoder_slot *slots;
     size_t count;
+    hessian_holder hessian;
 } encoder_set;
 
-static bool set_importance(slm_encoder *encoder, const plan_tensor *entry, fault *f) {
+static bool set_weights(const encode_job *job, encoder_set *set, slm_encoder *encoder, const plan_tensor *entry, fault *f) {
     const importance_vector *vector = entry->importance;
+    const slm_hessian *hessian;
     slm_error error = {0};
-    const slm_status status =
+    if (!hessian_hold(&set->hessian, job->rules.hessian, entry->hessian, &entry->coding, job->threads, &hessian, f))
+        return false;
+    slm_status status =
         slm_encoder_set_importance(encoder, vector != NULL ? vector->values : NULL, vector != NULL ? vector->columns : 0, &error);
+    if (status == SLM_OK)
+        status = slm_encoder_set_hessian(encoder, hessian, &error);
     return status == SLM_OK || fault_slm(f, status, &error, "cannot set the search up");
 }
 
-/* An encoder ready for that coding and importance. */
+/* An encoder ready for that coding and importance or Hessian. */
 static bool get_encoder(const encode_job *job, encoder_set *set, const plan_tensor *entry, slm_encoder **encoder, fault *f) {
     const slm_coding *coding = &entry->coding;
     for (size_t i = 0; i < set->count; i++) {
@@ -55,7 +61,7 @@ static bool get_encoder(const encode_job *job, encoder_set *set, const plan_tens
         *encoder = slot->encoder;
         if (status != SLM_OK)
             return fault_slm(f, status, NULL, "cannot set the search up");
-        return set_importance(slot->encoder, entry, f);
+        return set_weights(job, set, slot->encoder, entry, f);
     }
     encoder_slot *slots = realloc(set->slots, (set->count + 1) * sizeof *slots);
     if (slots == NULL)
@@ -75,13 +81,14 @@ static bool get_encoder(const encode_job *job, encoder_set *set, const plan_tens
         return fault_slm(f, status, &error, "cannot set the search up");
     set->count++;
     *encoder = slot->encoder;
-    return set_importance(slot->encoder, entry, f);
+    return set_weights(job, set, slot->encoder, entry, f);
 }
 
 static void free_encoders(encoder_set *set) {
     for (size_t i = 0; i < set->count; i++)
         slm_encoder_free(set->slots[i].encoder);
     free(set->slots);
+    hessian_release(&set->hessian);
     *set = (encoder_set){0};
 }
 

@@ -35,6 +35,7 @@ static json_t *options_of(const plan_rules *rules) {
     report_set(options, "--rotation", json_integer(rules->rotation));
     report_set(options, "--bits", json_real(rules->bits));
     report_set(options, "--importance", rules->importance != NULL ? report_sum(rules->importance->sum) : json_null());
+    report_set(options, "--hessian", rules->hessian != NULL ? report_sum(rules->hessian->sum) : json_null());
     return options;
 }
 
@@ -95,7 +96,7 @@ static bool complete(const json_t *identity) {
     for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
         all = all && json_object_get(identity, keys[i]) != NULL;
     const json_t *options = json_object_get(identity, "options");
-    return all && json_object_size(options) == 10;
+    return all && json_object_size(options) == 11;
 }
 
 json_t *identity_make(const encode_job *job, fault *f) {

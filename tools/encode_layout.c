@@ -64,10 +64,12 @@ static bool add_provenance(encode_job *job, fault *f) {
         return false;
     if (job->plan.coded == 0)
         return true;
-    char importance[96];
+    char weighted[96];
     if (job->plan.weighted > 0) {
-        snprintf(importance, sizeof importance, "%zu tensors, file of XXH3-64 %016" PRIx64, job->plan.weighted, job->rules.importance->sum);
-        if (!add_metadata(job, "slm.importance", importance, f))
+        const plan_rules *rules = &job->rules;
+        snprintf(weighted, sizeof weighted, "%zu tensors, file of XXH3-64 %016" PRIx64, job->plan.weighted,
+                 rules->hessian != NULL ? rules->hessian->sum : rules->importance->sum);
+        if (!add_metadata(job, rules->hessian != NULL ? "slm.hessian" : "slm.importance", weighted, f))
             return false;
     }
     return add_metadata(job, "slm.profile", job->profiles, f) && add_metadata(job, "slm.search", plan_search_name(job->rules.search), f);

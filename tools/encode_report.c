@@ -101,7 +101,8 @@ void encode_print(const encode_job *job, FILE *stream, bool done) {
     if (done && error >= 0)
         fprintf(stream, ", error %s", human_error(&h3, error));
     if (job->plan.weighted > 0)
-        fprintf(stream, "\nweighed by importance: %s of these tensors", human_count(&h1, job->plan.weighted));
+        fprintf(stream, "\n%s: %s of these tensors", job->rules.hessian != NULL ? "error feedback" : "weighed by importance",
+                human_count(&h1, job->plan.weighted));
     if (done && job->plan.weighted > 0 && sum.report.weighted_norm > 0)
         fprintf(stream, "; weighted error of all %s", human_error(&h3, sqrt(sum.report.weighted_error / sum.report.weighted_norm)));
     fprintf(stream, "\nraw     %s elements in %s tensors", human_count(&h1, job->plan.raw_elements),
@@ -157,13 +158,15 @@ static json_t *tensor_report(const encode_job *job, size_t index, bool done) {
     report_set(tensor, "rotation", json_integer(t->rotation));
     if (job->rules.importance != NULL)
         report_set(tensor, "importance", json_boolean(entry->importance != NULL));
+    if (job->rules.hessian != NULL)
+        report_set(tensor, "hessian", json_boolean(entry->hessian != NULL));
     if (entry->rotations_tried > 0)
         report_set(tensor, "rotations_tried", rotations_tried(entry));
     report_set(tensor, "run_length", report_u64(t->run_length));
     report_set(tensor, "scales", report_u64(t->scales));
     if (done) {
         report_set(tensor, "error", result->error >= 0 ? report_real((double)result->error) : json_null());
-        if (entry->importance != NULL)
+        if (entry->importance != NULL || entry->hessian != NULL)
             report_set(tensor, "weighted_error",
                        result->report.weighted_norm > 0 ? report_real(sqrt(result->report.weighted_error / result->report.weighted_norm))
                                                         : json_null());

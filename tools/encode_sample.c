@@ -31,6 +31,7 @@ void sampler_free(sampler *s) {
     release(s);
     while (s->encoder_count > 0)
         slm_encoder_free(s->encoders[--s->encoder_count].encoder);
+    hessian_release(&s->hessian);
 }
 
 bool sampler_take(sampler *s, const plan_tensor *entry, const safetensors_tensor *t, fault *f) {
@@ -107,9 +108,14 @@ bool sampler_try(sampler *s, const slm_coding *coding, slm_encode_report *report
     if (!get_encoder(s, coding, &encoder, f))
         return false;
     const importance_vector *vector = s->entry->importance;
+    const slm_hessian *hessian;
     slm_error error = {0};
+    if (!hessian_hold(&s->hessian, s->job->rules.hessian, s->entry->hessian, coding, s->job->threads, &hessian, f))
+        return false;
     slm_status status =
         slm_encoder_set_importance(encoder, vector != NULL ? vector->values : NULL, vector != NULL ? vector->columns : 0, &error);
+    if (status == SLM_OK)
+        status = slm_encoder_set_hessian(encoder, hessian, &error);
     if (status == SLM_OK)
         status = slm_encode_memory(encoder, s->count, s->weights, s->scales, s->codes, report, &error);
     return status == SLM_OK || fault_slm(f, status, &error, "cannot code a sample");

@@ -17,6 +17,7 @@ typedef struct sampler {
     const encode_job *job;
     sample_encoder encoders[SAMPLE_ENCODERS]; /* kept from one tensor to the next */
     unsigned encoder_count;
+    hessian_holder hessian;
     /* Of the tensor at hand: */
     const plan_tensor *entry;
     float *weights;
@@ -30,7 +31,8 @@ typedef struct sampler {
 /* Reads a sample of the checkpoint's current tensor: whole runs or rows, evenly spread. */
 bool sampler_take(sampler *s, const plan_tensor *entry, const safetensors_tensor *t, fault *f);
 float sampler_largest(const sampler *s); /* magnitude in it */
-/* The tensor's report if coded so, as far as the sample tells, with the fast search; errors weighted where there is an importance. */
+/* The tensor's report if coded so, as far as the sample tells, with the fast search; errors weighted where there is an importance
+ * or a Hessian. */
 bool sampler_try(sampler *s, const slm_coding *coding, slm_encode_report *report, fault *f);
 void sampler_free(sampler *s);
 

@@ -72,6 +72,23 @@ const char *plan_search_name(slm_search search) {
     return search == SLM_SEARCH_PAPER ? "paper" : search == SLM_SEARCH_FAST ? "fast" : "exact";
 }
 
+/* Feedback goes along a row, and the search along a run: they have to be the same. */
+static bool plan_hessian(plan_tensor *entry, const safetensors_tensor *t, const plan_rules *rules, fault *f) {
+    const uint64_t columns = t->rank > 0 ? t->shape[t->rank - 1] : 1;
+    entry->hessian = hessian_file_find(rules->hessian, t->name, t->name_length);
+    if (entry->hessian == NULL)
+        return true;
+    if (entry->hessian->columns != columns)
+        return fault_set(f, FAULT_USAGE, "tensor '%s' has %llu columns and its Hessian %llu", t->name, (unsigned long long)columns,
+                         (unsigned long long)entry->hessian->columns);
+    if (entry->coding.profile.coding == SLM_CODING_BLOCK)
+        return fault_set(f, FAULT_USAGE, "--hessian is for trellis coding, and tensor '%s' would have block coding", t->name);
+    if (entry->coding.run_length != columns)
+        return fault_set(f, FAULT_UNSUPPORTED, "tensor '%s' is not coded row by row, but in runs of %llu weights: no Hessian can be taken",
+                         t->name, (unsigned long long)entry->coding.run_length);
+    return true;
+}
+
 static bool plan_coding(plan_tensor *entry, const safetensors_tensor *t, const plan_rules *rules, fault *f) {
     const slm_profile *chosen = chosen_profile(rules, t->name);
     entry->coding.profile = chosen != NULL ? *chosen : rules->profile;
@@ -90,6 +107,8 @@ static bool plan_coding(plan_tensor *entry, const safetensors_tensor *t, const p
             return fault_set(f, FAULT_USAGE, "tensor '%s' has %llu columns and its importance %llu", t->name, (unsigned long long)columns,
                              (unsigned long long)entry->importance->columns);
     }
+    if (rules->hessian != NULL && !plan_hessian(entry, t, rules, f))
+        return false;
     const char *reason = NULL;
     if (slm_coding_check(&entry->coding, &reason) != SLM_OK)
         return fault_set(f, FAULT_USAGE, "tensor '%s' cannot be coded so: %s", t->name, reason != NULL ? reason : "no legal coding");
@@ -107,7 +126,7 @@ static void count(plan *p, const checkpoint *cp) {
         const plan_tensor *entry = &p->tensors[i];
         uint64_t elements = checkpoint_tensor(cp, i)->elements;
         p->coded += entry->reason == NULL;
-        p->weighted += entry->reason == NULL && entry->importance != NULL;
+        p->weighted += entry->reason == NULL && (entry->importance != NULL || entry->hessian != NULL);
         *(entry->reason == NULL ? &p->coded_elements : &p->raw_elements) += elements;
         p->nonfinite += entry->scanned && entry->scan.first_nonfinite != UINT64_MAX;
     }

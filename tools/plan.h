@@ -3,6 +3,7 @@
 #define TOOLS_PLAN_H
 
 #include "checkpoint.h"
+#include "hessian_file.h"
 #include "importance_file.h"
 #include "slm/encode.h"
 
@@ -29,6 +30,7 @@ typedef struct plan_rules {
     slm_search search;
     double bits;                       /* 0: the profiles given; else an average for all coded weights, profiles by what they bring */
     const importance_file *importance; /* NULL: all errors count alike */
+    const hessian_file *hessian;       /* NULL: no error feedback */
     unsigned scale_candidates;         /* tried in full for each scale; 1: the rule's alone */
 } plan_rules;
 
@@ -46,6 +48,7 @@ typedef struct plan_tensor {
     bool scale_per_run;
     bool is_named;                               /* its profile was given for its name */
     const importance_vector *importance;         /* NULL: none */
+    const hessian_matrix *hessian;               /* NULL: none */
     plan_rotation rotations[PLAN_ROTATIONS_MAX]; /* of which the coding has the best; none where there was nothing to choose */
     unsigned rotations_tried;
     bool scanned;
@@ -56,7 +59,7 @@ typedef struct plan {
     plan_tensor *tensors; /* one for each of the checkpoint's */
     size_t count;
     uint64_t coded_elements, raw_elements;
-    size_t weighted;         /* tensors with an importance */
+    size_t weighted;         /* tensors with an importance or a Hessian */
     size_t coded, nonfinite; /* tensors; nonfinite: those raw for a NaN or infinity alone */
 } plan;
 

@@ -53,6 +53,29 @@ SLM_API slm_status slm_encoder_retarget(slm_encoder *encoder, uint64_t run_lengt
  * use the encoder meanwhile. SLM_E_ARGUMENT: negative or not finite, no columns, or the paper's search; SLM_E_MEMORY. */
 SLM_API slm_status slm_encoder_set_importance(slm_encoder *encoder, const float *values, uint64_t columns, slm_error *error);
 
+/* What errors in a tensor's columns cost together, for error feedback (GPTQ, LDLQ): a symmetric matrix of columns x columns numbers, row by
+ * row, the mean of x x^T over the inputs x that the tensor's rows are multiplied with. Its diagonal is dampened by SLM_HESSIAN_DAMPING
+ * times its mean, and it is factored for rows that are rotated so. Takes columns^3 / 3 products, with up to `threads` threads; keeps 4
+ * columns^2 bytes, and 2^(2 rotation + 3) and 1024 columns more while it is made. Any number of encoders may use it at once.
+ * SLM_E_NONFINITE; SLM_E_ARGUMENT: not symmetric, to SLM_HESSIAN_ASYMMETRY of its mean diagonal; not positive in spite of its damping; too
+ * many columns, or the rotation does not divide them; SLM_E_MEMORY. */
+typedef struct slm_hessian slm_hessian;
+#define SLM_HESSIAN_COLUMNS_MAX 16384
+#define SLM_HESSIAN_DAMPING 0.01
+#define SLM_HESSIAN_ASYMMETRY 0.001
+SLM_API slm_status slm_hessian_create(slm_hessian **hessian, const float *values, uint64_t columns, unsigned rotation, uint16_t sign_seed,
+                                      unsigned threads, const slm_allocator *allocator, slm_error *error);
+SLM_API double slm_hessian_mean(const slm_hessian *hessian); /* of the diagonal, before damping */
+SLM_API void slm_hessian_free(slm_hessian *hessian);         /* NULL is allowed */
+
+/* From the next tensor on each run's columns are coded in order, and what went wrong in some moves the targets of those to come, so that
+ * what is small is not the squared error but e H e^T, e the errors of a run's weights. That is what the weighted sums of the report are,
+ * H with a mean diagonal of 1. Trellis coding alone, and exactly one row a run: slm_encode_tensor answers SLM_E_ARGUMENT where run length,
+ * rotation or sign seed are not the Hessian's. The search is neither fast nor exact then: libslm/doc/trellis-search.md. The Hessian stays
+ * the caller's, who frees it after the encoder or after setting NULL, which ends feedback. SLM_E_ARGUMENT: block coding, or there is an
+ * importance. */
+SLM_API slm_status slm_encoder_set_hessian(slm_encoder *encoder, const slm_hessian *hessian, slm_error *error);
+
 SLM_API void slm_encoder_free(slm_encoder *encoder); /* NULL is allowed */
 SLM_API const char *slm_encoder_kernel(const slm_encoder *encoder);
 

@@ -5,39 +5,9 @@
 #include "../decode/rotation.h"
 #include "bfloat.h"
 #include "encode_internal.h"
+#include "rotate.h"
 
 static double divisor_of(const slm_profile *profile) { return profile->norm ? (double)((UINT32_C(1) << (profile->W - 1)) - 1) : 1; }
-
-/* values <- H D values / N: what D H T has to meet, in units of the weights. `column` is that of the first value in its run. */
-static void rotate(const slm_coding *coding, double *values, uint64_t count, uint64_t column) {
-    const size_t size = (size_t)1 << coding->rotation;
-    const double shrink = 1 / (double)size;
-    uint32_t state = rotation_register(coding->sign_seed, column);
-    for (uint64_t first = 0; first < count; first += size) {
-        double *segment = values + first;
-        int64_t signs[1 << SLM_ROTATION_MAX];
-        for (size_t i = 0; i < size; i++) {
-            signs[i] = 1;
-        }
-        rotation_sign(signs, size, &state);
-        for (size_t i = 0; i < size; i++) {
-            segment[i] = signs[i] < 0 ? -segment[i] : segment[i];
-        }
-        for (size_t half = 1; half < size; half *= 2) {
-            for (size_t start = 0; start < size; start += 2 * half) {
-                for (size_t i = start; i < start + half; i++) {
-                    const double a = segment[i];
-                    const double b = segment[i + half];
-                    segment[i] = a + b;
-                    segment[i + half] = a - b;
-                }
-            }
-        }
-        for (size_t i = 0; i < size; i++) {
-            segment[i] *= shrink;
-        }
-    }
-}
 
 void block_piece_measure(const slm_encoder *encoder, encode_worker *worker, uint64_t first, uint64_t count, uint64_t column,
                          weight_stats *stats) {
@@ -47,7 +17,7 @@ void block_piece_measure(const slm_encoder *encoder, encode_worker *worker, uint
         rotated[i] = (double)weights[i];
     }
     if (encoder->coding.rotation != 0) {
-        rotate(&encoder->coding, rotated, count, column);
+        rotate_weights(&encoder->coding, rotated, count, column);
     }
     for (uint64_t i = 0; i < count; i++) {
         const double magnitude = fabs(rotated[i]);

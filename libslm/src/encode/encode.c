@@ -126,6 +126,9 @@ slm_status slm_encoder_retarget(slm_encoder *encoder, uint64_t run_length, unsig
 slm_status slm_encoder_set_importance(slm_encoder *encoder, const float *values, uint64_t columns, slm_error *error) {
     importance *made = NULL;
     if (values != NULL) {
+        if (encoder->hessian != NULL) {
+            return slmi_fail_call(error, SLM_E_ARGUMENT, "an importance and a Hessian exclude each other");
+        }
         if (encoder->search == SLM_SEARCH_PAPER) {
             return slmi_fail_call(error, SLM_E_ARGUMENT, "the paper's search takes all errors alike");
         }
@@ -141,6 +144,17 @@ slm_status slm_encoder_set_importance(slm_encoder *encoder, const float *values,
     }
     importance_free(encoder->importance);
     encoder->importance = made;
+    return SLM_OK;
+}
+
+slm_status slm_encoder_set_hessian(slm_encoder *encoder, const slm_hessian *hessian, slm_error *error) {
+    if (hessian != NULL && encoder->trellis == NULL) {
+        return slmi_fail_call(error, SLM_E_ARGUMENT, "error feedback is for trellis coding, not for block coding");
+    }
+    if (hessian != NULL && encoder->importance != NULL) {
+        return slmi_fail_call(error, SLM_E_ARGUMENT, "an importance and a Hessian exclude each other");
+    }
+    encoder->hessian = hessian;
     return SLM_OK;
 }
 

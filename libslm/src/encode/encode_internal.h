@@ -5,6 +5,7 @@
 #include <float.h>
 
 #include "block_search.h"
+#include "hessian.h"
 #include "importance.h"
 #include "scale_candidates.h"
 #include "search_stats.h"
@@ -18,11 +19,12 @@ struct slm_encoder {
     bool scale_per_run;
     unsigned candidates; /* scales tried in full; 1: the rule's alone */
     unsigned threads;
-    char kernel[16];          /* as asked for; "" for the fastest */
-    importance *importance;   /* of squared errors by column; NULL: all alike */
-    block_search *blocks;     /* block coding: whole blocks */
-    block_search *short_last; /* block coding: a run's last block of run_length mod C weights, or NULL */
-    trellis_search *trellis;  /* trellis coding */
+    char kernel[16];            /* as asked for; "" for the fastest */
+    importance *importance;     /* of squared errors by column; NULL: all alike */
+    const slm_hessian *hessian; /* of error feedback, the caller's; or NULL */
+    block_search *blocks;       /* block coding: whole blocks */
+    block_search *short_last;   /* block coding: a run's last block of run_length mod C weights, or NULL */
+    trellis_search *trellis;    /* trellis coding */
 };
 
 /* Doubles must be computed as doubles, or the bytes depend on the machine: for 32-bit x86 that takes -msse2 -mfpmath=sse. */
@@ -67,6 +69,7 @@ typedef struct encode_worker {
     block_scratch *block;
     block_scratch *block_short;
     trellis_scratch *trellis;
+    double *feedback; /* trellis_encode_feedback's */
 } encode_worker;
 
 /* Pieces of a tensor of the encoder's coding: the largest shape of one. */
@@ -80,6 +83,10 @@ void encode_worker_free(encode_worker *worker);
 /* encode_piece.c. Adds to the statistics of weights [first, first + count) of a piece. `column`: that of the first one in its run. */
 void encode_piece_measure(const slm_encoder *encoder, encode_worker *worker, uint64_t first, uint64_t count, uint64_t column,
                           weight_stats *stats);
+/* Trellis coding: the rule's scale for weights whose statistics are given; `sample` as in trellis_choose_scale(), its first run being at
+ * `element` of the tensor. */
+slm_status encode_trellis_scale(const slm_encoder *encoder, encode_worker *worker, const weight_stats *stats, const float *sample,
+                                uint64_t runs, uint64_t element, uint64_t stride, uint16_t *scale);
 /* The rule's scale of segment s, whose statistics are given. */
 slm_status encode_piece_scale(const slm_encoder *encoder, encode_worker *worker, piece_shape shape, uint64_t s, const weight_stats *stats);
 /* Codes a piece that was measured, with worker->scales, to worker->codes and worker->stats. */

@@ -19,14 +19,23 @@ void encode_piece_measure(const slm_encoder *encoder, encode_worker *worker, uin
     stats->weights += count;
 }
 
+slm_status encode_trellis_scale(const slm_encoder *encoder, encode_worker *worker, const weight_stats *stats, const float *sample,
+                                uint64_t runs, uint64_t element, uint64_t stride, uint16_t *scale) {
+    const slm_hessian *hessian = encoder->hessian;
+    trellis_scratch_weigh(worker->trellis, hessian != NULL ? &hessian->search : encoder->importance, element);
+    const slm_status status = trellis_choose_scale(encoder->trellis, worker->trellis, &encoder->coding, stats, sample, runs, stride, scale);
+    if (status == SLM_OK && hessian != NULL) {
+        *scale = trellis_feedback_scale(encoder->trellis, &encoder->coding, hessian, *scale);
+    }
+    return status;
+}
+
 /* The scale of segment s of a piece in memory. */
 slm_status encode_piece_scale(const slm_encoder *encoder, encode_worker *worker, piece_shape shape, uint64_t s, const weight_stats *stats) {
     const slm_profile *profile = &encoder->coding.profile;
     const uint64_t first = s * shape.length;
     if (encoder->trellis != NULL) {
-        trellis_scratch_weigh(worker->trellis, encoder->importance, worker->element + first);
-        return trellis_choose_scale(encoder->trellis, worker->trellis, &encoder->coding, stats, worker->weights + first, 1, 0,
-                                    &worker->scales[s]);
+        return encode_trellis_scale(encoder, worker, stats, worker->weights + first, 1, worker->element + first, 0, &worker->scales[s]);
     }
     const uint64_t blocks = shape.length / profile->C;
     const size_t count = block_scale_sample(profile, blocks);
@@ -44,6 +53,16 @@ slm_status encode_piece_search(const slm_encoder *encoder, encode_worker *worker
     if (encoder->trellis == NULL) {
         block_piece_encode(encoder, worker, shape, column);
         return SLM_OK;
+    }
+    if (encoder->hessian != NULL) {
+        const size_t run_bytes = (size_t)encode_code_bytes(encoder, shape.length);
+        slm_status status = SLM_OK;
+        for (uint64_t s = 0; status == SLM_OK && s < shape.segments; s++) {
+            status = trellis_encode_feedback(encoder->trellis, worker->trellis, &encoder->coding, encoder->hessian, worker->feedback,
+                                             worker->weights + s * shape.length, worker->scales[s], worker->codes + s * run_bytes,
+                                             &worker->stats[s]);
+        }
+        return status;
     }
     trellis_scratch_weigh(worker->trellis, encoder->importance, worker->element);
     return trellis_encode_runs(encoder->trellis, worker->trellis, &encoder->coding, worker->weights, worker->scales, (size_t)shape.segments,

@@ -304,9 +304,8 @@ static slm_status choose_group_scale(encode_job *job, encode_worker *worker, con
         status = sample_runs(job, &encoder->allocator, &sample, &runs);
         if (status == SLM_OK) {
             const uint64_t run_length = encoder->coding.run_length;
-            trellis_scratch_weigh(worker->trellis, encoder->importance, job->first_run * run_length);
-            status = trellis_choose_scale(encoder->trellis, worker->trellis, &encoder->coding, stats, sample, runs,
-                                          job->runs / runs * run_length, &job->scale);
+            status = encode_trellis_scale(encoder, worker, stats, sample, runs, job->first_run * run_length, job->runs / runs * run_length,
+                                          &job->scale);
         }
         slmi_free(&encoder->allocator, sample);
         return status;
@@ -415,6 +414,11 @@ slm_status slm_encode_tensor(const slm_encoder *encoder, uint64_t elements, cons
     }
     if (elements == 0 || elements % encoder->coding.run_length != 0) {
         return slmi_fail_call(error, SLM_E_ARGUMENT, "the number of weights is no multiple of the run length");
+    }
+    const slm_hessian *hessian = encoder->hessian;
+    if (hessian != NULL && (hessian->columns != encoder->coding.run_length || hessian->rotation != encoder->coding.rotation ||
+                            (hessian->rotation != 0 && hessian->sign_seed != encoder->coding.sign_seed))) {
+        return slmi_fail_call(error, SLM_E_ARGUMENT, "the Hessian is for other runs or another rotation");
     }
     const slm_allocator *allocator = &encoder->allocator;
     const uint64_t runs = elements / encoder->coding.run_length;

@@ -64,7 +64,13 @@ slm_status encode_worker_create(encode_worker *worker, const slm_encoder *encode
                    worker->best_scales != NULL;
     }
     if (encoder->trellis != NULL) {
-        status = trellis_scratch_create(&worker->trellis, encoder->trellis, &encoder->coding, allocator);
+        slm_coding coding = encoder->coding;
+        if (encoder->hessian != NULL) {
+            coding.run_length = trellis_feedback_scratch(&coding.profile); /* windows are searched, and samples for scales */
+            worker->feedback = slmi_allocate(allocator, 3 * encoder->coding.run_length, sizeof *worker->feedback);
+            complete = complete && worker->feedback != NULL;
+        }
+        status = trellis_scratch_create(&worker->trellis, encoder->trellis, &coding, allocator);
     } else {
         const uint64_t blocks = largest.segments * slm_profile_blocks(&encoder->coding.profile, largest.length);
         worker->rotated = slmi_allocate(allocator, weights, sizeof *worker->rotated);
@@ -118,5 +124,6 @@ void encode_worker_free(encode_worker *worker) {
     slmi_free(allocator, worker->best_codes);
     slmi_free(allocator, worker->best_stats);
     slmi_free(allocator, worker->best_scales);
+    slmi_free(allocator, worker->feedback);
     *worker = (encode_worker){.allocator = worker->allocator};
 }

@@ -17,6 +17,11 @@ static importance_root quantise(double root) {
     return (importance_root){ldexp(significand, exponent - 15), (uint16_t)significand, (int16_t)(exponent - 15)};
 }
 
+static importance_root root_of(double weight) {
+    const double root = sqrt(weight);
+    return quantise(root < IMPORTANCE_ROOT_MIN ? IMPORTANCE_ROOT_MIN : root > IMPORTANCE_ROOT_MAX ? IMPORTANCE_ROOT_MAX : root);
+}
+
 slm_status importance_create(importance **made, const float *values, uint64_t columns, const slm_allocator *allocator) {
     *made = NULL;
     if (columns == 0) {
@@ -47,9 +52,7 @@ slm_status importance_create(importance **made, const float *values, uint64_t co
     }
     const double mean = sum / (double)columns;
     for (uint64_t c = 0; c < columns; c++) {
-        double root = sqrt((double)values[c] / mean);
-        root = root < IMPORTANCE_ROOT_MIN ? IMPORTANCE_ROOT_MIN : root > IMPORTANCE_ROOT_MAX ? IMPORTANCE_ROOT_MAX : root;
-        root = quantise(root).value;
+        const double root = root_of((double)values[c] / mean).value;
         of->weights[c] = root * root;
     }
     *made = of;
@@ -83,6 +86,25 @@ slm_status importance_aim(importance *of, unsigned rotation) {
     slmi_free(&of->allocator, of->roots);
     of->roots = roots;
     of->period = period;
+    return SLM_OK;
+}
+
+slm_status importance_of_pivots(importance *of, const double *pivots, uint64_t columns, bool spread, const slm_allocator *allocator) {
+    double sum = 0;
+    of->allocator = *allocator;
+    of->columns = of->period = columns;
+    of->weights = slmi_allocate(allocator, columns, sizeof *of->weights);
+    of->roots = slmi_allocate(allocator, columns, sizeof *of->roots);
+    if (of->weights == NULL || of->roots == NULL) {
+        return SLM_E_MEMORY;
+    }
+    for (uint64_t c = 0; c < columns; c++) {
+        sum += pivots[c];
+    }
+    for (uint64_t c = 0; c < columns; c++) {
+        of->roots[c] = root_of(pivots[c] / (sum / (double)columns));
+        of->weights[c] = spread ? 1 : of->roots[c].value * of->roots[c].value;
+    }
     return SLM_OK;
 }
 

@@ -31,6 +31,9 @@ typedef struct importance {
 slm_status importance_create(importance **made, const float *values, uint64_t columns, const slm_allocator *allocator);
 /* Makes the roots for a rotation over 2^rotation weights. */
 slm_status importance_aim(importance *of, unsigned rotation);
+/* Fills an all-zero *of for a search under feedback, which is never aimed: weights and roots are those of `pivots`, one a column; with
+ * `spread`, where columns are not those of the weights, the weights are all 1. */
+slm_status importance_of_pivots(importance *of, const double *pivots, uint64_t columns, bool spread, const slm_allocator *allocator);
 void importance_free(importance *of); /* NULL is allowed */
 
 #endif

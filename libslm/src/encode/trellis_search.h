@@ -4,7 +4,7 @@
 
 #include "importance.h"
 #include "search_stats.h"
-#include "slm/file.h"
+#include "slm/encode.h"
 
 typedef struct trellis_search trellis_search;   /* tables of one profile: immutable, shared by all threads */
 typedef struct trellis_scratch trellis_scratch; /* working memory of one thread */
@@ -34,5 +34,16 @@ slm_status trellis_choose_scale(const trellis_search *search, trellis_scratch *s
  * stats[run] is set, not added to. What a run's codes are does not depend on the runs beside it; many at once are searched faster. */
 slm_status trellis_encode_runs(const trellis_search *search, trellis_scratch *scratch, const slm_coding *coding, const float *weights,
                                const uint16_t *scales, size_t count, uint8_t *codes, search_stats *stats);
+
+/* Length of the runs that scratch for feedback has to be made for, whatever the run. */
+uint64_t trellis_feedback_scratch(const slm_profile *profile);
+
+/* The scale for targets that feedback moves, given the one for the weights themselves. */
+uint16_t trellis_feedback_scale(const trellis_search *search, const slm_coding *coding, const slm_hessian *of, uint16_t scale);
+
+/* The same with error feedback, for runs and rotations that are the Hessian's. `work`: 3 run_length doubles. Weighted sums are the
+ * Hessian's. libslm/doc/trellis-search.md has what is searched for. */
+slm_status trellis_encode_feedback(const trellis_search *search, trellis_scratch *scratch, const slm_coding *coding, const slm_hessian *of,
+                                   double *work, const float *weights, uint16_t scale, uint8_t *codes, search_stats *stats);
 
 #endif

@@ -8,56 +8,13 @@
 #include <string.h>
 
 #include "../container/alloc.h"
-#include "trellis_core.h"
+#include "trellis_viterbi.h"
 
 #define ROW_ALIGN 64u
 #define WINDOW_BYTES ((size_t)64 << 20)
 #define WINDOW_STEPS_MAX 16384u
 #define WINDOW_STEPS_MIN 16u
 #define FOLLOW_ROUNDS 16u /* how long survivors are followed before a window is given up, in times of all groups */
-
-/* The costs of one time. A group's cost is costs[g] + base; what goes on is costs[g] - smallest. */
-typedef struct cost_row {
-    void *costs; /* uint16_t; uint64_t where the search is wide, uint8_t where it is fast */
-    uint64_t smallest;
-    uint64_t base;
-} cost_row;
-
-struct trellis_scratch {
-    slm_allocator allocator;
-    void *block;           /* the one allocation behind all that follows */
-    unsigned steps;        /* a window's times with 16-bit rows */
-    unsigned wide_steps;   /* and with 64-bit rows */
-    cost_row *rows;        /* steps + 1 of them */
-    unsigned char *window; /* their costs */
-    cost_row start;        /* costs at the last settled time */
-    cost_row kept;         /* and at the one that follows it */
-    cost_row moving[2];    /* for passing over times without keeping rows */
-    uint16_t *expanded;
-    uint64_t *wide_costs; /* 64-bit costs going into a plain step, and coming out */
-    uint64_t *wide_next;
-    uint32_t *reached[2]; /* lists of groups, while survivors are followed */
-    uint8_t *marks;
-    trellis_batch *batch;         /* NULL: runs are searched one by one */
-    const importance *importance; /* of squared errors, or NULL: all alike */
-    uint64_t first_element;       /* of the tensor, that a run begins with */
-    int32_t *targets;             /* of the window's weights and of the segments they share */
-};
-
-/* A search under way. */
-typedef struct viterbi {
-    const trellis_search *search;
-    const trellis_shape *shape;
-    trellis_scratch *scratch;
-    trellis_targets targets;
-    uint64_t weights, times; /* of the run: weights and seeds */
-    uint8_t *codes;
-    bool wide;
-    bool fast;
-    size_t row_bytes;
-    uint64_t first;        /* time of row 0 of the window */
-    uint64_t first_target; /* weight that scratch->targets[0] belongs to */
-} viterbi;
 
 /* ---- Memory. ---- */
 
@@ -155,14 +112,6 @@ const importance *trellis_scratch_importance(const trellis_scratch *scratch, uin
 
 /* ---- Costs. ---- */
 
-/* The cost of group g in a row as it goes on. */
-static inline uint64_t cost_of(const viterbi *v, const cost_row *row, uint32_t g) {
-    const uint64_t cost = v->wide   ? ((const uint64_t *)row->costs)[g]
-                          : v->fast ? ((const uint8_t *)row->costs)[g]
-                                    : ((const uint16_t *)row->costs)[g];
-    return cost - row->smallest;
-}
-
 static void copy_row(const viterbi *v, cost_row *to, const cost_row *from) {
     memcpy(to->costs, from->costs, v->row_bytes);
     to->smallest = from->smallest;
@@ -240,8 +189,7 @@ static void fast_step(const viterbi *v, const int32_t *targets, unsigned count, 
     to->base = 0;
 }
 
-/* From the costs at `time` to those at time + 1. */
-static void step_time(const viterbi *v, uint64_t time, const cost_row *from, cost_row *to) {
+void viterbi_step(const viterbi *v, uint64_t time, const cost_row *from, cost_row *to) {
     const trellis_shape *shape = v->shape;
     trellis_scratch *scratch = v->scratch;
     const int32_t *targets;
@@ -287,7 +235,7 @@ static void step_time(const viterbi *v, uint64_t time, const cost_row *from, cos
 
 /* ---- The way back. ---- */
 
-/* seed_before() of the fast search. */
+/* viterbi_seed_before() of the fast search. */
 static uint32_t fast_seed_before(const viterbi *v, const cost_row *before, const int32_t *targets, unsigned count, uint32_t g,
                                  uint64_t *least) {
     const fast_shape *shape = &v->search->fast_shape;
@@ -311,8 +259,7 @@ static uint32_t fast_seed_before(const viterbi *v, const cost_row *before, const
     return best;
 }
 
-/* The seed one time before row r that gives group g its cost: least cost, then least digit. */
-static uint32_t seed_before(const viterbi *v, size_t r, uint32_t g, uint64_t *cost) {
+uint32_t viterbi_seed_before(const viterbi *v, size_t r, uint32_t g, uint64_t *cost) {
     const trellis_shape *shape = v->shape;
     const cost_row *before = &v->scratch->rows[r - 1];
     const int32_t *targets;
@@ -344,7 +291,7 @@ static bool trace(const viterbi *v, size_t r, uint32_t *g) {
     for (; r > 0; r--) {
         const cost_row *row = &v->scratch->rows[r];
         uint64_t cost;
-        const uint32_t seed = seed_before(v, r, *g, &cost);
+        const uint32_t seed = viterbi_seed_before(v, r, *g, &cost);
         if (v->fast ? cost == FAST_COST_MAX : cost != cost_of(v, row, *g) + row->smallest + row->base)
             return false;
         trellis_write_seed(v->shape, v->codes, v->first + r - 1, v->times, seed);
@@ -358,7 +305,7 @@ static void forward(viterbi *v, uint64_t first, size_t steps) {
     v->first = first;
     make_targets(v, first, steps);
     for (size_t r = 0; r < steps; r++)
-        step_time(v, first + r, &v->scratch->rows[r], &v->scratch->rows[r + 1]);
+        viterbi_step(v, first + r, &v->scratch->rows[r], &v->scratch->rows[r + 1]);
 }
 
 /* The latest row before row `steps` at which the paths to all of its groups have one group in common, or 0: what comes later can't
@@ -376,7 +323,7 @@ static size_t common_group(const viterbi *v, size_t steps, uint32_t *common) {
         size_t found = 0;
         for (size_t i = 0; i < count; i++) {
             uint64_t cost;
-            const uint32_t g = seed_before(v, r, now[i], &cost) & (groups - 1);
+            const uint32_t g = viterbi_seed_before(v, r, now[i], &cost) & (groups - 1);
             if (!marks[g]) {
                 marks[g] = 1;
                 before[found++] = g;
@@ -417,7 +364,7 @@ static slm_status retrace(viterbi *v, uint64_t begin, uint64_t end, const cost_r
         if ((time - begin) % window == 0)
             make_targets(v, time, half - time < window ? (size_t)(half - time) : window);
         cost_row *next = time + 1 == half ? &middle : &scratch->moving[(time - begin) & 1];
-        step_time(v, time, now, next);
+        viterbi_step(v, time, now, next);
         now = next;
     }
     slm_status status = retrace(v, half, end, &middle, g, proved);
@@ -427,7 +374,7 @@ static slm_status retrace(viterbi *v, uint64_t begin, uint64_t end, const cost_r
     return status;
 }
 
-static void set_up_rows(viterbi *v, bool wide) {
+void viterbi_set_up(viterbi *v, bool wide) {
     trellis_scratch *scratch = v->scratch;
     v->wide = wide;
     v->row_bytes = v->fast ? v->search->fast_shape.padded : v->shape->padded * (wide ? sizeof(uint64_t) : sizeof(uint16_t));
@@ -442,7 +389,7 @@ static void set_up_rows(viterbi *v, bool wide) {
 /* The whole run. *proved: the codes are the minimum. */
 static slm_status search_run(viterbi *v, bool wide, bool *proved) {
     trellis_scratch *scratch = v->scratch;
-    set_up_rows(v, wide);
+    viterbi_set_up(v, wide);
     const size_t window = wide ? scratch->wide_steps : scratch->steps;
     uint64_t settled = 0; /* the path before it is written, or nothing is; scratch->start has the costs there */
     uint32_t settled_group = 0;

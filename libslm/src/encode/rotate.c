@@ -1,0 +1,34 @@
+/* rotate.c: sums of doubles in one order. */
+#include "rotate.h"
+
+#include "../decode/rotation.h"
+
+void rotate_weights(const slm_coding *coding, double *values, uint64_t count, uint64_t column) {
+    const size_t size = (size_t)1 << coding->rotation;
+    const double shrink = 1 / (double)size;
+    uint32_t state = rotation_register(coding->sign_seed, column);
+    for (uint64_t first = 0; first < count; first += size) {
+        double *segment = values + first;
+        int64_t signs[1 << SLM_ROTATION_MAX];
+        for (size_t i = 0; i < size; i++) {
+            signs[i] = 1;
+        }
+        rotation_sign(signs, size, &state);
+        for (size_t i = 0; i < size; i++) {
+            segment[i] = signs[i] < 0 ? -segment[i] : segment[i];
+        }
+        for (size_t half = 1; half < size; half *= 2) {
+            for (size_t start = 0; start < size; start += 2 * half) {
+                for (size_t i = start; i < start + half; i++) {
+                    const double a = segment[i];
+                    const double b = segment[i + half];
+                    segment[i] = a + b;
+                    segment[i + half] = a - b;
+                }
+            }
+        }
+        for (size_t i = 0; i < size; i++) {
+            segment[i] *= shrink;
+        }
+    }
+}

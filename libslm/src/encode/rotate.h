@@ -1,0 +1,11 @@
+/* rotate.h: the rotation of weights in double precision, for searches that do not aim in integers. */
+#ifndef SLM_ROTATE_H
+#define SLM_ROTATE_H
+
+#include "slm/decode.h"
+
+/* values <- H D values / N: what T has to meet, in units of the weights. `column` is that of the first value in its run, a multiple of the
+ * rotation's size, and so is `count`. */
+void rotate_weights(const slm_coding *coding, double *values, uint64_t count, uint64_t column);
+
+#endif
