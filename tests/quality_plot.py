@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Draws error against bits a weight, with the bound 2^-R: quality_plot.py libslm/doc/quality.csv libslm/doc/quality.svg
 
-Standard library only. The CSV has a line a coder: name, family (its colour), bits a weight with scales, relative error on N(0, 1).
+Standard library only. The CSV has a line a coder: name, family (its colour), bits a weight with scales, relative error on N(0, 1), or
+on the linear tensors of llama-28m where the family is llama-28m.
 """
 
 import csv
@@ -9,7 +10,7 @@ import math
 import sys
 
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 900, 560, 70, 20, 20, 60
-COLOURS = {"slm": "#1660a8", "paper": "#c04a10", "ggml": "#2a8040", "ik_llama": "#8a6d00", "qtip": "#7a3fa0"}
+COLOURS = {"slm": "#1660a8", "paper": "#c04a10", "ggml": "#2a8040", "ik_llama": "#8a6d00", "qtip": "#7a3fa0", "llama-28m": "#0a8f8f"}
 
 
 def main():
@@ -33,7 +34,7 @@ def main():
     out.append(f"<path d='M{x(least):.1f} {y(2**-least):.1f}L{x(most):.1f} {y(2**-most):.1f}' stroke='#888' stroke-dasharray='5 4'/>"
                f"<text x='{x(5.5):.1f}' y='{y(2**-5.5) + 24:.1f}' fill='#666' text-anchor='end'>bound 2^-R</text>")
     out.append(f"<text x='{WIDTH / 2}' y='{HEIGHT - 20}' text-anchor='middle' fill='#444'>bits a weight, scales included</text>")
-    out.append(f"<text transform='translate(18 {HEIGHT / 2}) rotate(-90)' text-anchor='middle' fill='#444'>relative error on N(0, 1)</text>")
+    out.append(f"<text transform='translate(18 {HEIGHT / 2}) rotate(-90)' text-anchor='middle' fill='#444'>relative error on N(0, 1); of llama-28m where named</text>")
     for r in rows:
         bits, error, colour = float(r["bits"]), float(r["error"]), COLOURS[r["family"]]
         left = r["family"] == "slm"
