@@ -165,6 +165,35 @@ static void what_is_no_hessian_is_refused(void **unused) {
     slm_hessian_free(hessian);
 }
 
+/* Fails at call *context, counting down. */
+static void *resize(void *context, void *pointer, size_t size) {
+    unsigned *left = context;
+    if (size == 0) {
+        free(pointer);
+        return NULL;
+    }
+    return (*left)-- == 0 ? NULL : realloc(pointer, size);
+}
+
+static void memory_may_fail(void **unused) {
+    (void)unused;
+    uint64_t state = 4;
+    float *values = make_values(&state, 96, 2, 1, 200);
+    slm_hessian *hessian = NULL;
+    unsigned failures = 0;
+    for (slm_status status = SLM_E_MEMORY; status != SLM_OK; failures += status != SLM_OK) {
+        unsigned left = failures;
+        const slm_allocator allocator = {&left, resize};
+        slm_error error = {0};
+        status = slm_hessian_create(&hessian, values, 96, 5, 1, 1, &allocator, &error);
+        assert_true(status == SLM_OK || (status == SLM_E_MEMORY && hessian == NULL && error.status == SLM_E_MEMORY));
+        left = 0;
+        slm_hessian_free(hessian);
+    }
+    assert_true(failures > 5);
+    free(values);
+}
+
 /* ---- Coding ---- */
 
 typedef struct coded {
@@ -322,6 +351,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(factors_are_those_of_the_matrix),
         cmocka_unit_test(what_is_no_hessian_is_refused),
+        cmocka_unit_test(memory_may_fail),
         cmocka_unit_test(report_is_true_and_bytes_are_the_same),
         cmocka_unit_test(error_drops_as_promised),
     };
