@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "amount.h"
 #include "encode/encode_internal.h"
 #include "encode/rotate.h"
 #include "encode/trellis_core.h"
@@ -239,7 +240,8 @@ static void report_is_true_and_bytes_are_the_same(void **unused) {
     uint64_t state = 2;
     coded *one = malloc(sizeof *one), *other = malloc(sizeof *other);
     unsigned better = 0, tried = 0;
-    for (unsigned number = 0; number < 60; number++) {
+    const unsigned codings = amount(60, 20);
+    for (unsigned number = 0; number < codings; number++) {
         slm_coding coding;
         do
             random_coding(&state, SLM_CODING_TRELLIS, 300, &coding);
@@ -297,7 +299,7 @@ static void report_is_true_and_bytes_are_the_same(void **unused) {
         free(weights);
     }
     printf("%u of %u random codings lose less with feedback\n", better, tried);
-    assert_true(tried > 8 && better * 10 >= tried * 9);
+    assert_true(tried > amount(8, 1) && better * 10 >= tried * 9);
     free(one);
     free(other);
 }
@@ -319,7 +321,7 @@ static void error_drops_as_promised(void **unused) {
     printf("N(0, 1), %d weights in rows of %d: e H e^T as a part of what it is without feedback\n", ROWS * COLUMNS, COLUMNS);
     for (size_t i = 0; i < sizeof sources / sizeof sources[0]; i++) {
         float *values = make_values(&state, COLUMNS, sources[i], loads[i], 2000);
-        for (unsigned p = 0; p < sizeof profiles / sizeof profiles[0]; p++) {
+        for (unsigned p = 0; p < amount(sizeof profiles / sizeof profiles[0], 1); p++) {
             for (unsigned rotation = 0; rotation <= 8; rotation += 8) {
                 const slm_coding coding = {.profile = *slm_profile_by_name(profiles[p]),
                                            .run_length = COLUMNS,
