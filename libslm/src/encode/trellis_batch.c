@@ -10,7 +10,6 @@
 #include "../container/alloc.h"
 #include "trellis_core.h"
 
-#define ALIGN 64u
 #define ROWS_BYTES ((size_t)112 << 20)
 #define WEIGHTS_MAX (1u << 16) /* of a run */
 #define STRIDE 256u            /* times from tracing to tracing */
@@ -88,12 +87,6 @@ void trellis_batch_unmake(trellis_search *search) {
 
 /* ---- Memory. ---- */
 
-static size_t reserve(size_t *used, size_t size) {
-    const size_t at = *used;
-    *used = at + (size + ALIGN - 1) / ALIGN * ALIGN;
-    return at;
-}
-
 slm_status trellis_batch_create(trellis_batch **batch, const trellis_search *search, const slm_coding *coding,
                                 const slm_allocator *allocator) {
     const batch_shape *shape = &search->batch[0].shape;
@@ -110,19 +103,19 @@ slm_status trellis_batch_create(trellis_batch **batch, const trellis_search *sea
         return SLM_E_MEMORY;
     made->rows = (unsigned)rows; /* as long for the fast search as for the exact one */
     size_t used = 0;
-    const size_t at_costs = reserve(&used, (size_t)shape->C * shape->levels * BATCH_VECTOR_MAX);
-    const size_t at_row = reserve(&used, rows * shape->row_bytes);
-    const size_t at_least = reserve(&used, rows * BATCH_VECTOR_MAX);
-    const size_t at_bases = reserve(&used, rows * BATCH_RUNS_MAX * sizeof *made->bases);
-    const size_t at_windows = reserve(&used, rows * BATCH_RUNS_MAX * shape->C * sizeof *made->windows);
-    const size_t at_targets = reserve(&used, times * shape->C * BATCH_RUNS_MAX * sizeof *made->targets);
-    const size_t at_paths = reserve(&used, times * BATCH_RUNS_MAX * sizeof *made->paths);
-    made->block = slmi_allocate(allocator, used + ALIGN, 1);
+    const size_t at_costs = trellis_reserve(&used, (size_t)shape->C * shape->levels * BATCH_VECTOR_MAX);
+    const size_t at_row = trellis_reserve(&used, rows * shape->row_bytes);
+    const size_t at_least = trellis_reserve(&used, rows * BATCH_VECTOR_MAX);
+    const size_t at_bases = trellis_reserve(&used, rows * BATCH_RUNS_MAX * sizeof *made->bases);
+    const size_t at_windows = trellis_reserve(&used, rows * BATCH_RUNS_MAX * shape->C * sizeof *made->windows);
+    const size_t at_targets = trellis_reserve(&used, times * shape->C * BATCH_RUNS_MAX * sizeof *made->targets);
+    const size_t at_paths = trellis_reserve(&used, times * BATCH_RUNS_MAX * sizeof *made->paths);
+    made->block = slmi_allocate(allocator, used + TRELLIS_ALIGN, 1);
     if (made->block == NULL) {
         slmi_free(allocator, made);
         return SLM_E_MEMORY;
     }
-    unsigned char *begin = (unsigned char *)made->block + (ALIGN - (uintptr_t)made->block % ALIGN) % ALIGN;
+    unsigned char *begin = trellis_align(made->block);
     made->costs = begin + at_costs;
     made->row = begin + at_row;
     made->least = begin + at_least;
@@ -330,10 +323,8 @@ static slm_status make_targets(const batch_search *s, const slm_coding *coding, 
     if (status != SLM_OK)
         return status;
     trellis_targets_make(&made, 0, (size_t)s->weights, targets);
-    for (size_t i = 0; s->of != NULL && i < s->weights; i++) {
-        targets[i] = targets[i] > TRELLIS_WEIGHTED_TARGET_MAX ? TRELLIS_WEIGHTED_TARGET_MAX : targets[i];
-        targets[i] = targets[i] < -TRELLIS_WEIGHTED_TARGET_MAX ? -TRELLIS_WEIGHTED_TARGET_MAX : targets[i];
-    }
+    if (s->of != NULL)
+        trellis_draw_in(targets, (size_t)s->weights);
     return SLM_OK;
 }
 

@@ -15,6 +15,29 @@
 #define TRELLIS_WEIGHTED_TARGET_MAX (INT32_C(1) << 17)
 #define TRELLIS_SEGMENT_MAX (1u << SLM_ROTATION_MAX)
 
+/* Working memory is one allocation, cut into parts that begin at multiples of this. */
+#define TRELLIS_ALIGN 64u
+
+/* Where the next part begins, of `size` bytes. */
+static inline size_t trellis_reserve(size_t *used, size_t size) {
+    const size_t at = *used;
+    *used = at + (size + TRELLIS_ALIGN - 1) / TRELLIS_ALIGN * TRELLIS_ALIGN;
+    return at;
+}
+
+/* The first such place in a block that is TRELLIS_ALIGN bytes longer than its parts. */
+static inline unsigned char *trellis_align(void *block) {
+    return (unsigned char *)block + (TRELLIS_ALIGN - (uintptr_t)block % TRELLIS_ALIGN) % TRELLIS_ALIGN;
+}
+
+/* Draws targets in to what weighted searches take. */
+static inline void trellis_draw_in(int32_t *targets, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        targets[i] = targets[i] > TRELLIS_WEIGHTED_TARGET_MAX ? TRELLIS_WEIGHTED_TARGET_MAX : targets[i];
+        targets[i] = targets[i] < -TRELLIS_WEIGHTED_TARGET_MAX ? -TRELLIS_WEIGHTED_TARGET_MAX : targets[i];
+    }
+}
+
 /* What the search of several runs at once reads. */
 typedef struct trellis_batch_tables {
     const trellis_batch_kernel *kernel; /* NULL: it can't be used */

@@ -10,19 +10,12 @@
 #include "../container/alloc.h"
 #include "trellis_viterbi.h"
 
-#define ROW_ALIGN 64u
 #define WINDOW_BYTES ((size_t)64 << 20)
 #define WINDOW_STEPS_MAX 16384u
 #define WINDOW_STEPS_MIN 16u
 #define FOLLOW_ROUNDS 16u /* how long survivors are followed before a window is given up, in times of all groups */
 
 /* ---- Memory. ---- */
-
-static size_t reserve(size_t *used, size_t size) {
-    const size_t at = *used;
-    *used = at + (size + ROW_ALIGN - 1) / ROW_ALIGN * ROW_ALIGN;
-    return at;
-}
 
 slm_status trellis_scratch_create(trellis_scratch **scratch, const trellis_search *search, const slm_coding *coding,
                                   const slm_allocator *allocator) {
@@ -44,22 +37,23 @@ slm_status trellis_scratch_create(trellis_scratch **scratch, const trellis_searc
     made->wide_steps = (unsigned)wide_steps;
 
     size_t used = 0;
-    const size_t at_window = reserve(&used, (steps + 1) * row);
-    const size_t at_rows = reserve(&used, (steps + 1) * sizeof(cost_row));
+    const size_t at_window = trellis_reserve(&used, (steps + 1) * row);
+    const size_t at_rows = trellis_reserve(&used, (steps + 1) * sizeof(cost_row));
     size_t at_single[4];
     for (size_t i = 0; i < 4; i++)
-        at_single[i] = reserve(&used, wide_row);
-    const size_t at_expanded = reserve(&used, ((size_t)shape->period << shape->k) * sizeof(uint16_t));
-    const size_t at_costs = reserve(&used, wide_row), at_next = reserve(&used, wide_row);
-    const size_t at_reached[2] = {reserve(&used, shape->groups * sizeof(uint32_t)), reserve(&used, shape->groups * sizeof(uint32_t))};
-    const size_t at_marks = reserve(&used, shape->groups);
-    const size_t at_targets = reserve(&used, (steps * shape->C + 2 * TRELLIS_SEGMENT_MAX) * sizeof(int32_t));
-    made->block = slmi_allocate(&own, used + ROW_ALIGN, 1);
+        at_single[i] = trellis_reserve(&used, wide_row);
+    const size_t at_expanded = trellis_reserve(&used, ((size_t)shape->period << shape->k) * sizeof(uint16_t));
+    const size_t at_costs = trellis_reserve(&used, wide_row), at_next = trellis_reserve(&used, wide_row);
+    const size_t at_reached[2] = {trellis_reserve(&used, shape->groups * sizeof(uint32_t)),
+                                  trellis_reserve(&used, shape->groups * sizeof(uint32_t))};
+    const size_t at_marks = trellis_reserve(&used, shape->groups);
+    const size_t at_targets = trellis_reserve(&used, (steps * shape->C + 2 * TRELLIS_SEGMENT_MAX) * sizeof(int32_t));
+    made->block = slmi_allocate(&own, used + TRELLIS_ALIGN, 1);
     if (!made->block) {
         slmi_free(&own, made);
         return SLM_E_MEMORY;
     }
-    unsigned char *begin = (unsigned char *)made->block + (ROW_ALIGN - (uintptr_t)made->block % ROW_ALIGN) % ROW_ALIGN;
+    unsigned char *begin = trellis_align(made->block);
     made->window = begin + at_window;
     made->rows = (void *)(begin + at_rows);
     made->start.costs = begin + at_single[0];
@@ -142,10 +136,8 @@ static void make_targets(viterbi *v, uint64_t first, size_t steps) {
     v->first_target = begin;
     int32_t *targets = v->scratch->targets;
     trellis_targets_make(&v->targets, begin, (size_t)(end - begin), targets);
-    for (uint64_t i = 0; v->scratch->importance && i < end - begin; i++) {
-        targets[i] = targets[i] > TRELLIS_WEIGHTED_TARGET_MAX ? TRELLIS_WEIGHTED_TARGET_MAX : targets[i];
-        targets[i] = targets[i] < -TRELLIS_WEIGHTED_TARGET_MAX ? -TRELLIS_WEIGHTED_TARGET_MAX : targets[i];
-    }
+    if (v->scratch->importance)
+        trellis_draw_in(targets, (size_t)(end - begin));
 }
 
 /* One step in 64 bits, from wide_costs to `next`; returns the smallest. */
