@@ -7,6 +7,7 @@
 #include "../container/alloc.h"
 #include "../container/error.h"
 #include "../decode/rotation.h"
+#include "rotate.h"
 
 #define PIVOT_LEAST (SLM_HESSIAN_DAMPING / 8) /* no pivot of a dampened mean of products is below the damping, but for rounding */
 
@@ -55,15 +56,7 @@ static void transform_block(double *x, size_t size) {
     }
     for (size_t i = 0; i < size; i++) {
         double *row = x + i * size;
-        for (size_t half = 1; half < size; half *= 2) {
-            for (size_t start = 0; start < size; start += 2 * half) {
-                for (size_t j = start; j < start + half; j++) {
-                    const double a = row[j], b = row[j + half];
-                    row[j] = a + b;
-                    row[j + half] = a - b;
-                }
-            }
-        }
+        rotate_butterflies(row, size);
         for (size_t j = 0; j < size; j++)
             row[j] /= (double)size;
     }

@@ -3,6 +3,19 @@
 
 #include "../decode/rotation.h"
 
+void rotate_butterflies(double *values, size_t size) {
+    for (size_t half = 1; half < size; half *= 2) {
+        for (size_t start = 0; start < size; start += 2 * half) {
+            for (size_t i = start; i < start + half; i++) {
+                const double a = values[i];
+                const double b = values[i + half];
+                values[i] = a + b;
+                values[i + half] = a - b;
+            }
+        }
+    }
+}
+
 void rotate_weights(const slm_coding *coding, double *values, uint64_t count, uint64_t column) {
     const size_t size = (size_t)1 << coding->rotation;
     const double shrink = 1 / (double)size;
@@ -17,16 +30,7 @@ void rotate_weights(const slm_coding *coding, double *values, uint64_t count, ui
         for (size_t i = 0; i < size; i++) {
             segment[i] = signs[i] < 0 ? -segment[i] : segment[i];
         }
-        for (size_t half = 1; half < size; half *= 2) {
-            for (size_t start = 0; start < size; start += 2 * half) {
-                for (size_t i = start; i < start + half; i++) {
-                    const double a = segment[i];
-                    const double b = segment[i + half];
-                    segment[i] = a + b;
-                    segment[i + half] = a - b;
-                }
-            }
-        }
+        rotate_butterflies(segment, size);
         for (size_t i = 0; i < size; i++) {
             segment[i] *= shrink;
         }
