@@ -41,6 +41,8 @@ static bool set_weights(const encode_job *job, encoder_set *set, slm_encoder *en
     const importance_vector *vector = entry->importance;
     const slm_hessian *hessian;
     slm_error error = {0};
+    for (size_t i = 0; i < set->count; i++) /* the one held may be freed now */
+        (void)slm_encoder_set_hessian(set->slots[i].encoder, NULL, NULL);
     if (!hessian_hold(&set->hessian, job->rules.hessian, entry->hessian, &entry->coding, job->threads, &hessian, f))
         return false;
     slm_status status =
