@@ -37,34 +37,34 @@ static bool measure(const slm_profile *p, slm_search mode, const char *kernel, c
     block_search *search;
     block_scratch *scratch = NULL;
     double seconds[REPETITIONS];
-    if (block_search_create(&search, p, p->C, mode, kernel, NULL) != SLM_OK) {
+    if (slmi_block_search_create(&search, p, p->C, mode, kernel, NULL) != SLM_OK) {
         return true;
     }
-    if (strcmp(block_search_kernel(search), kernel) != 0) { /* not on this machine */
-        block_search_free(search);
+    if (strcmp(slmi_block_search_kernel(search), kernel) != 0) { /* not on this machine */
+        slmi_block_search_free(search);
         return true;
     }
     const double start = cpu_seconds();
-    block_search_prepare(search, UINT64_C(1) << 40, 1);
+    slmi_block_search_prepare(search, UINT64_C(1) << 40, 1);
     const double tables = cpu_seconds() - start;
-    const bool good = block_scratch_create(&scratch, search, false, NULL) == SLM_OK;
+    const bool good = slmi_block_scratch_create(&scratch, search, false, NULL) == SLM_OK;
     for (unsigned r = 0; r < REPETITIONS && good; r++) {
         const double begin = cpu_seconds();
-        (void)block_search_run(search, scratch, targets, BLOCKS, records, NULL);
+        (void)slmi_block_search_run(search, scratch, targets, BLOCKS, records, NULL);
         seconds[r] = cpu_seconds() - begin;
     }
     if (good) {
-        const near_counts *c = block_scratch_counts(scratch);
+        const near_counts *c = slmi_block_scratch_counts(scratch);
         const double blocks = (double)BLOCKS * REPETITIONS;
         qsort(seconds, REPETITIONS, sizeof *seconds, by_value);
         printf("%-8s %-6s %-7s %6.2f s %11.0f %8.3f %9.0f %10.0f %10.2f %9.4f %%\n", p->name, mode == SLM_SEARCH_EXACT ? "exact" : "paper",
-               block_search_kernel(search), tables, (double)BLOCKS * p->C / seconds[REPETITIONS / 2], (double)c->rounds / blocks,
+               slmi_block_search_kernel(search), tables, (double)BLOCKS * p->C / seconds[REPETITIONS / 2], (double)c->rounds / blocks,
                (double)c->listed / blocks, (double)c->passed / blocks, (double)c->examined / blocks,
                100 * (1 - (double)c->blocks / blocks));
         (void)fflush(stdout);
     }
-    block_scratch_free(scratch);
-    block_search_free(search);
+    slmi_block_scratch_free(scratch);
+    slmi_block_search_free(search);
     return good;
 }
 

@@ -290,7 +290,7 @@ static bool compare(const plain_search *plain, searches_of searches, const doubl
         uint64_t *found = records[i / KERNELS][i % KERNELS] = malloc(count * sizeof *found);
         good = found != NULL;
         if (good && search->search != NULL) {
-            (void)block_search_run(search->search, search->scratch, targets, count, found, errors);
+            (void)slmi_block_search_run(search->search, search->scratch, targets, count, found, errors);
         }
     }
     for (size_t b = 0; b < count && good; b++) {
@@ -322,12 +322,12 @@ static const struct {
 static bool create(const slm_profile *p, searches_of searches) {
     for (unsigned i = 0; i < MODES * KERNELS; i++) {
         kernel_search *made = &searches[i / KERNELS][i % KERNELS];
-        if (block_search_create(&made->search, p, p->C, modes[i / KERNELS], kernels[i % KERNELS], NULL) != SLM_OK) {
+        if (slmi_block_search_create(&made->search, p, p->C, modes[i / KERNELS], kernels[i % KERNELS], NULL) != SLM_OK) {
             made->search = NULL; /* not on this machine */
             continue;
         }
-        block_search_prepare(made->search, UINT64_C(1) << 40, 1);
-        if (block_scratch_create(&made->scratch, made->search, false, NULL) != SLM_OK) {
+        slmi_block_search_prepare(made->search, UINT64_C(1) << 40, 1);
+        if (slmi_block_scratch_create(&made->scratch, made->search, false, NULL) != SLM_OK) {
             return false;
         }
     }
@@ -337,8 +337,8 @@ static bool create(const slm_profile *p, searches_of searches) {
 static void destroy(searches_of searches) {
     for (unsigned i = 0; i < MODES * KERNELS; i++) {
         if (searches[i / KERNELS][i % KERNELS].search != NULL) {
-            block_scratch_free(searches[i / KERNELS][i % KERNELS].scratch);
-            block_search_free(searches[i / KERNELS][i % KERNELS].search);
+            slmi_block_scratch_free(searches[i / KERNELS][i % KERNELS].scratch);
+            slmi_block_search_free(searches[i / KERNELS][i % KERNELS].search);
         }
     }
 }

@@ -42,16 +42,16 @@ static bool create(check *c, const char *profile, unsigned rotation) {
     c->coding = (slm_coding){.profile = *slm_profile_by_name(profile), .rotation = (uint8_t)rotation, .run_length = RUN};
     c->coding.sign_seed = rotation != 0 ? SLM_DEFAULT_SIGN_SEED : 0;
     const trellis_kernel *kernel;
-    for (size_t i = 0; (kernel = trellis_kernel_by_index(i)) != NULL && c->count < KERNELS_MAX; i++) {
+    for (size_t i = 0; (kernel = slmi_trellis_kernel_by_index(i)) != NULL && c->count < KERNELS_MAX; i++) {
         if (!kernel->usable()) {
             continue;
         }
         kernel_search *made = &c->kernels[c->count++];
         made->name = kernel->name;
-        if (trellis_search_create(&made->search[0], &c->coding.profile, kernel->name, NULL) != SLM_OK ||
-            trellis_search_create(&made->search[1], &c->coding.profile, kernel->name, NULL) != SLM_OK ||
-            trellis_search_make_fast(made->search[1]) != SLM_OK ||
-            trellis_scratch_create(&made->scratch, made->search[0], &c->coding, NULL) != SLM_OK) {
+        if (slmi_trellis_search_create(&made->search[0], &c->coding.profile, kernel->name, NULL) != SLM_OK ||
+            slmi_trellis_search_create(&made->search[1], &c->coding.profile, kernel->name, NULL) != SLM_OK ||
+            slmi_trellis_search_make_fast(made->search[1]) != SLM_OK ||
+            slmi_trellis_scratch_create(&made->scratch, made->search[0], &c->coding, NULL) != SLM_OK) {
             return false;
         }
     }
@@ -66,9 +66,9 @@ static bool create(check *c, const char *profile, unsigned rotation) {
 
 static void destroy(check *c) {
     for (size_t i = 0; i < c->count; i++) {
-        trellis_scratch_free(c->kernels[i].scratch);
-        trellis_search_free(c->kernels[i].search[0]);
-        trellis_search_free(c->kernels[i].search[1]);
+        slmi_trellis_scratch_free(c->kernels[i].scratch);
+        slmi_trellis_search_free(c->kernels[i].search[0]);
+        slmi_trellis_search_free(c->kernels[i].search[1]);
     }
     free(c->entries);
     free(c->real);
@@ -91,7 +91,7 @@ static bool check_alone(const check *c, run_group *group, size_t place, const ch
         stats.squared_norm += (double)weights[i] * (double)weights[i];
     }
     uint16_t *scale = &group->scales[place];
-    if (trellis_choose_scale(c->kernels[0].search[0], c->kernels[0].scratch, &c->coding, &stats, weights, 1, 0, scale) != SLM_OK) {
+    if (slmi_trellis_choose_scale(c->kernels[0].search[0], c->kernels[0].scratch, &c->coding, &stats, weights, 1, 0, scale) != SLM_OK) {
         return false;
     }
     for (unsigned fast = 0; fast < 2; fast++) {
@@ -102,7 +102,7 @@ static bool check_alone(const check *c, run_group *group, size_t place, const ch
         for (size_t i = 0; i < c->count; i++) {
             const kernel_search *kernel = &c->kernels[i];
             uint8_t *target = fast && i == 0 ? expected : codes;
-            if (trellis_find_codes(kernel->search[fast], kernel->scratch, &c->coding, weights, *scale, target, NULL) != SLM_OK ||
+            if (slmi_trellis_find_codes(kernel->search[fast], kernel->scratch, &c->coding, weights, *scale, target, NULL) != SLM_OK ||
                 memcmp(target, expected, bytes) != 0) {
                 printf("%s, run %zu, %s, %s: not as expected\n", what, run, fast ? "fast" : "exact", kernel->name);
                 return false;
@@ -119,8 +119,8 @@ static bool check_together(const check *c, const run_group *group, size_t count,
     for (unsigned fast = 0; fast < 2; fast++) {
         for (size_t i = 0; i < c->count; i++) {
             const kernel_search *kernel = &c->kernels[i];
-            if (trellis_find_codes_of(kernel->search[fast], kernel->scratch, &c->coding, group->weights[0], group->scales, count, codes) !=
-                    SLM_OK ||
+            if (slmi_trellis_find_codes_of(kernel->search[fast], kernel->scratch, &c->coding, group->weights[0], group->scales, count,
+                                           codes) != SLM_OK ||
                 memcmp(codes, group->expected[fast], count * bytes) != 0) {
                 printf("%s, %zu runs to %zu, %s, %s: together not as expected\n", what, count, run, fast ? "fast" : "exact", kernel->name);
                 return false;

@@ -1,6 +1,6 @@
 #!/bin/sh
 # portability.sh [install|all|long|PART...]: unit and conformance tests on other machines, compilers and instruction sets. Parts:
-#   symbols     what the shared library exports
+#   symbols     what the shared library exports, what the static one calls its own
 #   cortex-m    level 1 on bare-metal Arm cores
 #   s390x arm64 riscv64 armhf i386 i386-clang   everything under qemu-user (i386 as it is)
 #   compilers   gcc and clang, -O0 to -O3
@@ -105,7 +105,7 @@ for part; do
     echo "== $part"
     code=0
     case $part in
-    symbols) sh tests/symbols.sh "$native/libslm/libslm.so" || code=$? ;;
+    symbols) sh tests/symbols.sh "$native/libslm/libslm.so" "$native/libslm/libslm.a" || code=$? ;;
     cortex-m) sh tests/cortex-m/run.sh "$native/conformance/suite" || code=$? ;;
     i386-clang) CC=clang sh tests/foreign.sh i386 "$native" $long || code=$? ;;
     compilers | levels) $part || code=$? ;;

@@ -1,7 +1,9 @@
 #!/bin/sh
-# symbols.sh LIBRARY: the shared library exports exactly what the public headers declare with SLM_API, both ways.
+# symbols.sh SHARED STATIC: the shared library exports exactly what the public headers declare with SLM_API, both ways; the static one,
+# which hides nothing, has no name that does not begin with slm_ or, for its own use, slmi_.
 set -eu
 library=$(realpath "$1")
+archive=$(realpath "$2")
 cd "$(dirname "$0")/.."
 out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
@@ -19,4 +21,10 @@ if [ -s "$out/plain" ]; then
     exit 1
 fi
 diff -u "$out/declared" "$out/exported" >&2 || { echo "declared (-) and exported (+) differ" >&2; exit 1; }
+nm -g --defined-only "$archive" | awk 'NF == 3 && $3 !~ /^slmi?_/ { print $3 }' >"$out/foreign"
+if [ -s "$out/foreign" ]; then
+    echo 'external in the static library, and not the project'"'"'s by name:' >&2
+    cat "$out/foreign" >&2
+    exit 1
+fi
 echo "$(wc -l <"$out/exported") functions, all declared and all exported"

@@ -186,7 +186,7 @@ static void test_fma(void **state) {
                 (bits[j] & (s >> 40 & 1 ? 0x80ffffff : 0x80f80000)) + ((((uint32_t)(s >> (41 + 5 * j)) & 31) + (j == 2 ? 112 : 110)) << 23);
         float v[3];
         memcpy(v, bits, sizeof v);
-        const float got = gemv_fma(v[0], v[1], v[2]), wanted = fmaf(v[0], v[1], v[2]);
+        const float got = slmi_gemv_fma(v[0], v[1], v[2]), wanted = fmaf(v[0], v[1], v[2]);
         if (memcmp(&got, &wanted, sizeof got) != 0)
             fail_msg("fma(%a, %a, %a) = %a, not %a", (double)v[0], (double)v[1], (double)v[2], (double)wanted, (double)got);
     }

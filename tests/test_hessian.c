@@ -87,7 +87,7 @@ static void factors_are_those_of_the_matrix(void **unused) {
                     rotated[i] = errors[i] = gaussian(&state);
                 if (h > 0) {
                     const slm_coding coding = {.run_length = n, .rotation = (uint8_t)h, .sign_seed = seed};
-                    rotate_weights(&coding, rotated, n, 0);
+                    slmi_rotate_weights(&coding, rotated, n, 0);
                 }
                 double cost = 0;
                 for (size_t j = 0; j < n; j++) {
@@ -268,7 +268,7 @@ static void report_is_true_and_bytes_are_the_same(void **unused) {
         assert_true(fabs(one->report.weighted_error / cost - 1) < 1e-4);
         assert_true(fabs(one->report.weighted_norm / norm - 1) < 1e-4);
         const trellis_kernel *kernel;
-        for (size_t i = 0; (kernel = trellis_kernel_by_index(i)) != NULL; i++) {
+        for (size_t i = 0; (kernel = slmi_trellis_kernel_by_index(i)) != NULL; i++) {
             if (!kernel->usable())
                 continue;
             options.threads = 1 + number % 3;

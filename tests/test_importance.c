@@ -45,7 +45,7 @@ static void numbers_are_quantised(void **unused) {
     for (unsigned kind = 0; kind < 5; kind++) {
         make_values(&state, kind, values, 48);
         importance *of, *other;
-        assert_int_equal(importance_create(&of, values, 48, &allocator), SLM_OK);
+        assert_int_equal(slmi_importance_create(&of, values, 48, &allocator), SLM_OK);
         double sum = 0;
         for (size_t c = 0; c < 48; c++)
             sum += (double)values[c];
@@ -55,11 +55,11 @@ static void numbers_are_quantised(void **unused) {
             scaled[c] = values[c] * 0.125F;
         }
         /* Nothing but the ratios counts. */
-        assert_int_equal(importance_create(&other, scaled, 48, &allocator), SLM_OK);
+        assert_int_equal(slmi_importance_create(&other, scaled, 48, &allocator), SLM_OK);
         assert_memory_equal(of->weights, other->weights, 48 * sizeof *of->weights);
-        importance_free(other);
+        slmi_importance_free(other);
         /* 32 does not divide 48: the means repeat after two rows. */
-        assert_int_equal(importance_aim(of, 5), SLM_OK);
+        assert_int_equal(slmi_importance_aim(of, 5), SLM_OK);
         assert_int_equal(of->period, 96);
         for (size_t i = 0; i < 96; i++) {
             double mean = 0;
@@ -70,19 +70,19 @@ static void numbers_are_quantised(void **unused) {
                         of->roots[i].value <= ldexp(of->roots[i].significand, of->roots[i].exponent));
             assert_in_range(of->roots[i].significand, 16384, 32767);
         }
-        assert_int_equal(importance_aim(of, 0), SLM_OK);
+        assert_int_equal(slmi_importance_aim(of, 0), SLM_OK);
         assert_int_equal(of->period, 48);
-        importance_free(of);
+        slmi_importance_free(of);
     }
     importance *none = (importance *)&state;
     const float equal[3] = {2, 2, 2}, negative[2] = {1, -1}, infinite[2] = {1, INFINITY}, nothing[2] = {0, 0};
-    assert_int_equal(importance_create(&none, equal, 3, &allocator), SLM_OK);
+    assert_int_equal(slmi_importance_create(&none, equal, 3, &allocator), SLM_OK);
     assert_null(none);
-    assert_int_equal(importance_create(&none, nothing, 2, &allocator), SLM_OK);
+    assert_int_equal(slmi_importance_create(&none, nothing, 2, &allocator), SLM_OK);
     assert_null(none);
-    assert_int_equal(importance_create(&none, negative, 2, &allocator), SLM_E_ARGUMENT);
-    assert_int_equal(importance_create(&none, infinite, 2, &allocator), SLM_E_ARGUMENT);
-    assert_int_equal(importance_create(&none, equal, 0, &allocator), SLM_E_ARGUMENT);
+    assert_int_equal(slmi_importance_create(&none, negative, 2, &allocator), SLM_E_ARGUMENT);
+    assert_int_equal(slmi_importance_create(&none, infinite, 2, &allocator), SLM_E_ARGUMENT);
+    assert_int_equal(slmi_importance_create(&none, equal, 0, &allocator), SLM_E_ARGUMENT);
 }
 
 /* ---- Trellis coding ---- */
@@ -102,25 +102,25 @@ static void check_trellis(uint64_t *state, unsigned number, unsigned *narrow_run
     for (size_t i = 0; i < n; i++)
         weights[i] = (float)(gaussian(state) * (number % 7 == 6 && random_below(state, 30) == 0 ? 1e4 : 1));
     importance *of;
-    assert_int_equal(importance_create(&of, values, columns, &allocator), SLM_OK);
+    assert_int_equal(slmi_importance_create(&of, values, columns, &allocator), SLM_OK);
     if (of != NULL)
-        assert_int_equal(importance_aim(of, coding.rotation), SLM_OK);
+        assert_int_equal(slmi_importance_aim(of, coding.rotation), SLM_OK);
     const trellis_kernel *kernel;
     uint16_t scale = 0;
-    for (size_t i = 0; (kernel = trellis_kernel_by_index(i)) != NULL; i++) {
+    for (size_t i = 0; (kernel = slmi_trellis_kernel_by_index(i)) != NULL; i++) {
         if (!kernel->usable())
             continue;
         trellis_search *search;
-        assert_int_equal(trellis_search_create(&search, &coding.profile, kernel->name, NULL), SLM_OK);
+        assert_int_equal(slmi_trellis_search_create(&search, &coding.profile, kernel->name, NULL), SLM_OK);
         trellis_scratch *scratch;
-        assert_int_equal(trellis_scratch_create(&scratch, search, &coding, NULL), SLM_OK);
-        trellis_scratch_limit(scratch, 16 + random_below(state, 200));
+        assert_int_equal(slmi_trellis_scratch_create(&scratch, search, &coding, NULL), SLM_OK);
+        slmi_trellis_scratch_limit(scratch, 16 + random_below(state, 200));
         weight_stats stats = {.weights = n};
         for (size_t j = 0; j < n; j++)
             stats.squared_norm += (double)weights[j] * (double)weights[j];
-        trellis_scratch_weigh(scratch, of, first);
+        slmi_trellis_scratch_weigh(scratch, of, first);
         const uint16_t before = scale;
-        assert_int_equal(trellis_choose_scale(search, scratch, &coding, &stats, weights, 1, 0, &scale), SLM_OK);
+        assert_int_equal(slmi_trellis_choose_scale(search, scratch, &coding, &stats, weights, 1, 0, &scale), SLM_OK);
         if (before == 0) {
             int64_t *entries = reference_entries(search);
             reference_codes_weighted(search, entries, &coding, of, first, weights, scale, expected);
@@ -129,12 +129,12 @@ static void check_trellis(uint64_t *state, unsigned number, unsigned *narrow_run
             assert_int_equal(scale, before);
         }
         bool narrow;
-        assert_int_equal(trellis_find_codes(search, scratch, &coding, weights, scale, codes, &narrow), SLM_OK);
+        assert_int_equal(slmi_trellis_find_codes(search, scratch, &coding, weights, scale, codes, &narrow), SLM_OK);
         *narrow_runs += narrow;
         assert_memory_equal(codes, expected, bytes);
         /* What is stated about the weighted error is true. */
         search_stats found;
-        assert_int_equal(trellis_encode_runs(search, scratch, &coding, weights, &scale, 1, codes, &found), SLM_OK);
+        assert_int_equal(slmi_trellis_encode_runs(search, scratch, &coding, weights, &scale, 1, codes, &found), SLM_OK);
         slm_decoder decoder;
         int64_t *integers = malloc(n * sizeof *integers);
         assert_int_equal(slm_decoder_init(&decoder, &coding, NULL), SLM_OK);
@@ -149,10 +149,10 @@ static void check_trellis(uint64_t *state, unsigned number, unsigned *narrow_run
         assert_true(fabs(found.weighted_norm - norm) <= 1e-12 * norm);
         assert_true(fabs(found.weighted_error - error) <= 1e-12 * error);
         free(integers);
-        trellis_scratch_free(scratch);
-        trellis_search_free(search);
+        slmi_trellis_scratch_free(scratch);
+        slmi_trellis_search_free(search);
     }
-    importance_free(of);
+    slmi_importance_free(of);
     free(weights);
     free(values);
     free(expected);
@@ -223,7 +223,7 @@ static void check_block(uint64_t *state, unsigned number, const slm_profile *pro
     assert_int_equal(slm_encoder_set_importance(encoder, values, columns, NULL), SLM_OK);
     assert_int_equal(slm_encode_memory(encoder, elements, weights, scales, codes, &report, NULL), SLM_OK);
     importance *of;
-    assert_int_equal(importance_create(&of, values, columns, &allocator), SLM_OK);
+    assert_int_equal(slmi_importance_create(&of, values, columns, &allocator), SLM_OK);
     slm_decoder decoder;
     assert_int_equal(slm_decoder_init(&decoder, &coding, NULL), SLM_OK);
     double sum = 0;
@@ -249,7 +249,7 @@ static void check_block(uint64_t *state, unsigned number, const slm_profile *pro
     assert_int_equal(slm_encode_memory(encoder, elements, weights, scales, again, NULL, NULL), SLM_OK);
     assert_memory_equal(codes, again, bytes);
     slm_encoder_free(encoder);
-    importance_free(of);
+    slmi_importance_free(of);
     free(weights);
     free(values);
     free(scales);
@@ -446,7 +446,7 @@ static void error_drops_as_promised(void **unused) {
         importance *of;
         slm_encoder *encoder;
         slm_encode_report with, without;
-        assert_int_equal(importance_create(&of, values, COLUMNS, &allocator), SLM_OK);
+        assert_int_equal(slmi_importance_create(&of, values, COLUMNS, &allocator), SLM_OK);
         assert_int_equal(slm_encoder_create(&encoder, &coding, &options, NULL), SLM_OK);
         assert_int_equal(slm_encode_memory(encoder, count, weights, scales, codes, &without, NULL), SLM_OK);
         assert_int_equal(slm_encoder_set_importance(encoder, values, COLUMNS, NULL), SLM_OK);
@@ -467,7 +467,7 @@ static void error_drops_as_promised(void **unused) {
         printf("  %-22s promised %.3f, seen %.3f (the limit of large rates is %.3f; the plain squared error is %.2f times as large)\n",
                names[kind], wanted, seen, exp(log_mean) / mean, with.squared_error / without.squared_error);
         assert_true(fabs(seen / wanted - 1) < 0.1);
-        importance_free(of);
+        slmi_importance_free(of);
     }
     free(codes);
 }

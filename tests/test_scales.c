@@ -47,7 +47,7 @@ static void grids_are_legal(void **unused) {
             }
             const unsigned count = 1 + (unsigned)random_below(&state, SCALE_CANDIDATES_MAX);
             uint16_t scales[SCALE_CANDIDATES_MAX];
-            const unsigned found = scale_candidates(&codings[i], rule, count, scales);
+            const unsigned found = slmi_scale_candidates(&codings[i], rule, count, scales);
             assert_in_range(found, 1, power && count > 3 ? 3 : count);
             assert_true(count > 1 || scales[0] == rule);
             for (unsigned j = 0; j < found; j++) {
@@ -85,11 +85,11 @@ static double error_with(const slm_coding *coding, const float *weights, uint16_
         trellis_search *search;
         trellis_scratch *scratch;
         search_stats stats;
-        assert_int_equal(trellis_search_create(&search, &coding->profile, NULL, NULL), SLM_OK);
-        assert_int_equal(trellis_scratch_create(&scratch, search, coding, NULL), SLM_OK);
-        assert_int_equal(trellis_encode_runs(search, scratch, coding, weights, &scale, 1, codes, &stats), SLM_OK);
-        trellis_scratch_free(scratch);
-        trellis_search_free(search);
+        assert_int_equal(slmi_trellis_search_create(&search, &coding->profile, NULL, NULL), SLM_OK);
+        assert_int_equal(slmi_trellis_scratch_create(&scratch, search, coding, NULL), SLM_OK);
+        assert_int_equal(slmi_trellis_encode_runs(search, scratch, coding, weights, &scale, 1, codes, &stats), SLM_OK);
+        slmi_trellis_scratch_free(scratch);
+        slmi_trellis_search_free(search);
         return stats.squared_error;
     }
     block_search *search;
@@ -102,13 +102,13 @@ static double error_with(const slm_coding *coding, const float *weights, uint16_
     assert_true(targets != NULL && errors != NULL && records != NULL);
     for (size_t i = 0; i < coding->run_length; i++)
         targets[i] = (double)weights[i] / unit;
-    assert_int_equal(block_search_create(&search, p, p->C, SLM_SEARCH_EXACT, NULL, NULL), SLM_OK);
-    assert_int_equal(block_scratch_create(&scratch, search, false, NULL), SLM_OK);
-    (void)block_search_run(search, scratch, targets, blocks, records, errors);
+    assert_int_equal(slmi_block_search_create(&search, p, p->C, SLM_SEARCH_EXACT, NULL, NULL), SLM_OK);
+    assert_int_equal(slmi_block_scratch_create(&scratch, search, false, NULL), SLM_OK);
+    (void)slmi_block_search_run(search, scratch, targets, blocks, records, errors);
     for (size_t b = 0; b < blocks; b++)
         error += errors[b] * unit * unit;
-    block_scratch_free(scratch);
-    block_search_free(search);
+    slmi_block_scratch_free(scratch);
+    slmi_block_search_free(search);
     free(targets);
     free(errors);
     free(records);
@@ -136,7 +136,7 @@ static void best_of_the_grid_is_taken(void **unused) {
             encode(coding, true, candidates, weights, &best);
             for (size_t r = 0; r < runs; r++) {
                 uint16_t scales[SCALE_CANDIDATES_MAX], least_scale = 0;
-                const unsigned found = scale_candidates(coding, rule.scales[r], candidates, scales);
+                const unsigned found = slmi_scale_candidates(coding, rule.scales[r], candidates, scales);
                 double least = INFINITY, taken = INFINITY;
                 for (unsigned j = 0; j < found; j++) {
                     const double error = error_with(coding, weights + r * coding->run_length, scales[j], codes);
@@ -172,7 +172,7 @@ static void one_scale_for_a_tensor(void **unused) {
         encode(&codings[i], false, 7, weights, &best);
         uint16_t scales[SCALE_CANDIDATES_MAX];
         static uint8_t codes[CODE_BYTES];
-        const unsigned found = scale_candidates(&codings[i], rule.scales[0], 7, scales);
+        const unsigned found = slmi_scale_candidates(&codings[i], rule.scales[0], 7, scales);
         assert_int_equal(found, 7);
         double least = INFINITY, taken = INFINITY;
         for (unsigned j = 0; j < found; j++) {

@@ -22,31 +22,31 @@ static unsigned check_runs(const slm_coding *coding, const float *weights, size_
     uint16_t scales[RUNS];
     unsigned together = 0;
     const trellis_kernel *kernel;
-    for (size_t i = 0; (kernel = trellis_kernel_by_index(i)) != NULL; i++) {
+    for (size_t i = 0; (kernel = slmi_trellis_kernel_by_index(i)) != NULL; i++) {
         if (!kernel->usable())
             continue;
         trellis_search *search;
         trellis_scratch *scratch;
-        assert_int_equal(trellis_search_create(&search, &coding->profile, kernel->name, NULL), SLM_OK);
+        assert_int_equal(slmi_trellis_search_create(&search, &coding->profile, kernel->name, NULL), SLM_OK);
         if (kind == FAST)
-            assert_int_equal(trellis_search_make_fast(search), SLM_OK);
-        assert_int_equal(trellis_scratch_create(&scratch, search, coding, NULL), SLM_OK);
+            assert_int_equal(slmi_trellis_search_make_fast(search), SLM_OK);
+        assert_int_equal(slmi_trellis_scratch_create(&scratch, search, coding, NULL), SLM_OK);
         for (size_t run = 0; run < count && i == 0; run++) {
             weight_stats stats = {.weights = n};
             for (size_t w = 0; w < n; w++)
                 stats.squared_norm += (double)weights[run * n + w] * (double)weights[run * n + w];
-            trellis_scratch_weigh(scratch, of, run * n);
-            assert_int_equal(trellis_choose_scale(search, scratch, coding, &stats, weights + run * n, 1, 0, &scales[run]), SLM_OK);
-            assert_int_equal(trellis_find_codes(search, scratch, coding, weights + run * n, scales[run], expected + run * bytes, NULL),
+            slmi_trellis_scratch_weigh(scratch, of, run * n);
+            assert_int_equal(slmi_trellis_choose_scale(search, scratch, coding, &stats, weights + run * n, 1, 0, &scales[run]), SLM_OK);
+            assert_int_equal(slmi_trellis_find_codes(search, scratch, coding, weights + run * n, scales[run], expected + run * bytes, NULL),
                              SLM_OK);
         }
-        trellis_scratch_weigh(scratch, of, 0);
+        slmi_trellis_scratch_weigh(scratch, of, 0);
         memset(codes, 0xA5, bytes * count);
-        assert_int_equal(trellis_find_codes_of(search, scratch, coding, weights, scales, count, codes), SLM_OK);
+        assert_int_equal(slmi_trellis_find_codes_of(search, scratch, coding, weights, scales, count, codes), SLM_OK);
         assert_memory_equal(codes, expected, bytes * count);
-        together += trellis_scratch_batch(scratch) != NULL && search->batch[search->fast].kernel != NULL;
-        trellis_scratch_free(scratch);
-        trellis_search_free(search);
+        together += slmi_trellis_scratch_batch(scratch) != NULL && search->batch[search->fast].kernel != NULL;
+        slmi_trellis_scratch_free(scratch);
+        slmi_trellis_search_free(search);
     }
     free(expected);
     free(codes);
@@ -74,12 +74,12 @@ static unsigned check_coding(uint64_t *state, const slm_coding *coding, size_t c
         for (size_t i = 0; i < n; i++)
             values[i] = (float)exp(2 * random_gaussian(state));
         const slm_allocator own = slmi_allocator(NULL);
-        assert_int_equal(importance_create(&of, values, n, &own), SLM_OK);
+        assert_int_equal(slmi_importance_create(&of, values, n, &own), SLM_OK);
         if (of != NULL)
-            assert_int_equal(importance_aim(of, coding->rotation), SLM_OK);
+            assert_int_equal(slmi_importance_aim(of, coding->rotation), SLM_OK);
     }
     const unsigned together = check_runs(coding, weights, count, kind, of);
-    importance_free(of);
+    slmi_importance_free(of);
     free(weights);
     free(values);
     return together;
@@ -149,11 +149,11 @@ static void illegal_scales(void **unused) {
         scales[i] = i == RUNS / 2 ? 0x7F80 : 0x3F80;
     trellis_search *search;
     trellis_scratch *scratch;
-    assert_int_equal(trellis_search_create(&search, &coding.profile, NULL, NULL), SLM_OK);
-    assert_int_equal(trellis_scratch_create(&scratch, search, &coding, NULL), SLM_OK);
-    assert_int_equal(trellis_find_codes_of(search, scratch, &coding, weights, scales, RUNS, codes), SLM_E_SCALE);
-    trellis_scratch_free(scratch);
-    trellis_search_free(search);
+    assert_int_equal(slmi_trellis_search_create(&search, &coding.profile, NULL, NULL), SLM_OK);
+    assert_int_equal(slmi_trellis_scratch_create(&scratch, search, &coding, NULL), SLM_OK);
+    assert_int_equal(slmi_trellis_find_codes_of(search, scratch, &coding, weights, scales, RUNS, codes), SLM_E_SCALE);
+    slmi_trellis_scratch_free(scratch);
+    slmi_trellis_search_free(search);
 }
 
 int main(void) {

@@ -38,8 +38,8 @@ static bool reference_fast_codes(const trellis_search *search, const slm_coding 
     const size_t n = (size_t)coding->run_length, states = (size_t)1 << p->K, groups = states >> p->k, blocks = (n + p->C - 1) / p->C;
     int32_t *targets = malloc(n * sizeof *targets);
     trellis_targets made;
-    (void)trellis_targets_prepare(&made, coding, search->grid, weights, scale);
-    trellis_targets_make(&made, 0, n, targets);
+    (void)slmi_trellis_targets_prepare(&made, coding, search->grid, weights, scale);
+    slmi_trellis_targets_make(&made, 0, n, targets);
     int64_t *entries = reference_entries(search);
     uint8_t *rows = calloc((blocks + 1) * groups, 1); /* of groups, before they are lowered */
     uint16_t *seeds = malloc(blocks * groups * sizeof *seeds);
@@ -83,7 +83,7 @@ static uint16_t rule_scale(const trellis_search *search, trellis_scratch *scratc
     for (size_t i = 0; i < coding->run_length; i++)
         stats.squared_norm += (double)weights[i] * (double)weights[i];
     uint16_t scale = 0;
-    assert_int_equal(trellis_choose_scale(search, scratch, coding, &stats, weights, 1, 0, &scale), SLM_OK);
+    assert_int_equal(slmi_trellis_choose_scale(search, scratch, coding, &stats, weights, 1, 0, &scale), SLM_OK);
     return scale;
 }
 
@@ -93,29 +93,29 @@ static bool check_run(const slm_coding *coding, const float *weights, uint16_t s
     uint8_t *expected = malloc(bytes), *codes = malloc(bytes);
     const trellis_kernel *kernel;
     bool stood = false;
-    for (size_t i = 0; (kernel = trellis_kernel_by_index(i)) != NULL; i++) {
+    for (size_t i = 0; (kernel = slmi_trellis_kernel_by_index(i)) != NULL; i++) {
         if (!kernel->usable())
             continue;
         trellis_search *search;
-        assert_int_equal(trellis_search_create(&search, &coding->profile, kernel->name, NULL), SLM_OK);
-        assert_int_equal(trellis_search_make_fast(search), SLM_OK);
+        assert_int_equal(slmi_trellis_search_create(&search, &coding->profile, kernel->name, NULL), SLM_OK);
+        assert_int_equal(slmi_trellis_search_make_fast(search), SLM_OK);
         assert_true(search->fast);
         static const unsigned windows[] = {1, 100000};
         for (size_t j = 0; j < 2; j++) {
             trellis_scratch *scratch;
-            assert_int_equal(trellis_scratch_create(&scratch, search, coding, NULL), SLM_OK);
-            trellis_scratch_limit(scratch, windows[j]);
+            assert_int_equal(slmi_trellis_scratch_create(&scratch, search, coding, NULL), SLM_OK);
+            slmi_trellis_scratch_limit(scratch, windows[j]);
             scale = scale != 0 ? scale : rule_scale(search, scratch, coding, weights);
             if (i == 0 && j == 0) {
                 stood = reference_fast_codes(search, coding, weights, scale, expected);
                 if (!stood)
                     reference_codes(search, coding, weights, scale, expected);
             }
-            assert_int_equal(trellis_find_codes(search, scratch, coding, weights, scale, codes, NULL), SLM_OK);
+            assert_int_equal(slmi_trellis_find_codes(search, scratch, coding, weights, scale, codes, NULL), SLM_OK);
             assert_memory_equal(codes, expected, bytes);
-            trellis_scratch_free(scratch);
+            slmi_trellis_scratch_free(scratch);
         }
-        trellis_search_free(search);
+        slmi_trellis_search_free(search);
     }
     free(expected);
     free(codes);
@@ -124,10 +124,10 @@ static bool check_run(const slm_coding *coding, const float *weights, uint16_t s
 
 static bool can_be_fast(const slm_profile *profile) {
     trellis_search *search;
-    assert_int_equal(trellis_search_create(&search, profile, NULL, NULL), SLM_OK);
-    assert_int_equal(trellis_search_make_fast(search), SLM_OK);
+    assert_int_equal(slmi_trellis_search_create(&search, profile, NULL, NULL), SLM_OK);
+    assert_int_equal(slmi_trellis_search_make_fast(search), SLM_OK);
     const bool fast = search->fast;
-    trellis_search_free(search);
+    slmi_trellis_search_free(search);
     return fast;
 }
 
@@ -207,15 +207,15 @@ static void little_is_lost(void **unused) {
                 trellis_search *search;
                 trellis_scratch *scratch;
                 search_stats stats;
-                assert_int_equal(trellis_search_create(&search, &coding.profile, NULL, NULL), SLM_OK);
+                assert_int_equal(slmi_trellis_search_create(&search, &coding.profile, NULL, NULL), SLM_OK);
                 if (fast)
-                    assert_int_equal(trellis_search_make_fast(search), SLM_OK);
-                assert_int_equal(trellis_scratch_create(&scratch, search, &coding, NULL), SLM_OK);
+                    assert_int_equal(slmi_trellis_search_make_fast(search), SLM_OK);
+                assert_int_equal(slmi_trellis_scratch_create(&scratch, search, &coding, NULL), SLM_OK);
                 scale = scale != 0 ? scale : rule_scale(search, scratch, &coding, weights);
-                assert_int_equal(trellis_encode_runs(search, scratch, &coding, weights, &scale, 1, codes, &stats), SLM_OK);
+                assert_int_equal(slmi_trellis_encode_runs(search, scratch, &coding, weights, &scale, 1, codes, &stats), SLM_OK);
                 errors[fast] = sqrt(stats.squared_error);
-                trellis_scratch_free(scratch);
-                trellis_search_free(search);
+                slmi_trellis_scratch_free(scratch);
+                slmi_trellis_search_free(search);
             }
             assert_true(errors[1] <= 1.01 * errors[0]);
         }

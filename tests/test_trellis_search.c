@@ -56,14 +56,14 @@ static uint16_t some_scale(const trellis_search *search, trellis_scratch *scratc
     for (size_t i = 0; i < coding->run_length; i++)
         stats.squared_norm += (double)weights[i] * (double)weights[i];
     uint16_t scale = 0;
-    assert_int_equal(trellis_choose_scale(search, scratch, coding, &stats, weights, 1, 0, &scale), SLM_OK);
+    assert_int_equal(slmi_trellis_choose_scale(search, scratch, coding, &stats, weights, 1, 0, &scale), SLM_OK);
     slm_decoder decoder;
     assert_int_equal(slm_decoder_init(&decoder, coding, NULL), SLM_OK);
     assert_int_equal(slm_decoder_check_scale(&decoder, scale), SLM_OK);
     return scale;
 }
 
-/* The codes of trellis_encode_runs() are those expected, and decode to the error it states. */
+/* The codes of slmi_trellis_encode_runs() are those expected, and decode to the error it states. */
 static void check_stats(const trellis_search *search, trellis_scratch *scratch, const slm_coding *coding, const float *weights,
                         uint16_t scale, const uint8_t *expected) {
     const size_t n = (size_t)coding->run_length, bytes = (size_t)slm_profile_run_bytes(&coding->profile, n);
@@ -71,7 +71,7 @@ static void check_stats(const trellis_search *search, trellis_scratch *scratch, 
     int64_t *integers = malloc(n * sizeof *integers);
     search_stats stats;
     memset(codes, 0xA5, bytes);
-    assert_int_equal(trellis_encode_runs(search, scratch, coding, weights, &scale, 1, codes, &stats), SLM_OK);
+    assert_int_equal(slmi_trellis_encode_runs(search, scratch, coding, weights, &scale, 1, codes, &stats), SLM_OK);
     assert_memory_equal(codes, expected, bytes);
     slm_decoder decoder;
     assert_int_equal(slm_decoder_init(&decoder, coding, NULL), SLM_OK);
@@ -100,30 +100,30 @@ static void check_run(const slm_coding *coding, const float *weights, uint16_t s
     uint8_t *expected = malloc(bytes), *codes = malloc(bytes);
     bool have_expected = false;
     const trellis_kernel *kernel;
-    for (size_t i = 0; (kernel = trellis_kernel_by_index(i)) != NULL; i++) {
+    for (size_t i = 0; (kernel = slmi_trellis_kernel_by_index(i)) != NULL; i++) {
         if (!kernel->usable())
             continue;
         trellis_search *search;
-        assert_int_equal(trellis_search_create(&search, &coding->profile, kernel->name, NULL), SLM_OK);
-        assert_string_equal(trellis_search_kernel(search), kernel->name);
+        assert_int_equal(slmi_trellis_search_create(&search, &coding->profile, kernel->name, NULL), SLM_OK);
+        assert_string_equal(slmi_trellis_search_kernel(search), kernel->name);
         for (size_t j = 0; j < window_count; j++) {
             trellis_scratch *scratch;
-            assert_int_equal(trellis_scratch_create(&scratch, search, coding, NULL), SLM_OK);
-            trellis_scratch_limit(scratch, windows[j]);
+            assert_int_equal(slmi_trellis_scratch_create(&scratch, search, coding, NULL), SLM_OK);
+            slmi_trellis_scratch_limit(scratch, windows[j]);
             if (scale == 0)
                 scale = some_scale(search, scratch, coding, weights);
             if (!have_expected)
                 reference_codes(search, coding, weights, scale, expected);
             bool narrow = false;
-            assert_int_equal(trellis_find_codes(search, scratch, coding, weights, scale, codes, &narrow), SLM_OK);
+            assert_int_equal(slmi_trellis_find_codes(search, scratch, coding, weights, scale, codes, &narrow), SLM_OK);
             *narrow_runs += narrow;
             assert_memory_equal(codes, expected, bytes);
             if (!have_expected)
                 check_stats(search, scratch, coding, weights, scale, expected);
             have_expected = true;
-            trellis_scratch_free(scratch);
+            slmi_trellis_scratch_free(scratch);
         }
-        trellis_search_free(search);
+        slmi_trellis_search_free(search);
     }
     free(expected);
     free(codes);
@@ -211,13 +211,13 @@ static void tiny_runs_equal_brute_force(void **unused) {
         make_weights(&state, (unsigned)i % KINDS, weights, n);
         trellis_search *search;
         trellis_scratch *scratch;
-        assert_int_equal(trellis_search_create(&search, p, NULL, NULL), SLM_OK);
-        assert_int_equal(trellis_scratch_create(&scratch, search, &coding, NULL), SLM_OK);
+        assert_int_equal(slmi_trellis_search_create(&search, p, NULL, NULL), SLM_OK);
+        assert_int_equal(slmi_trellis_scratch_create(&scratch, search, &coding, NULL), SLM_OK);
         const uint16_t scale = some_scale(search, scratch, &coding, weights);
         trellis_targets made;
         int32_t targets[20];
-        assert_int_equal(trellis_targets_prepare(&made, &coding, search->grid, weights, scale), SLM_OK);
-        trellis_targets_make(&made, 0, n, targets);
+        assert_int_equal(slmi_trellis_targets_prepare(&made, &coding, search->grid, weights, scale), SLM_OK);
+        slmi_trellis_targets_make(&made, 0, n, targets);
         int64_t *entries = reference_entries(search);
         uint64_t least = UINT64_MAX;
         uint32_t best = 0;
@@ -233,11 +233,11 @@ static void tiny_runs_equal_brute_force(void **unused) {
             }
         }
         uint8_t codes[4] = {0};
-        assert_int_equal(trellis_find_codes(search, scratch, &coding, weights, scale, codes, NULL), SLM_OK);
+        assert_int_equal(slmi_trellis_find_codes(search, scratch, &coding, weights, scale, codes, NULL), SLM_OK);
         assert_int_equal(codes[0] | codes[1] << 8, best);
         free(entries);
-        trellis_scratch_free(scratch);
-        trellis_search_free(search);
+        slmi_trellis_scratch_free(scratch);
+        slmi_trellis_search_free(search);
     }
 }
 
@@ -260,8 +260,8 @@ static void targets_equal_formula(void **unused) {
         const int grid = (int)random_below(&state, 15) - 4;
         trellis_targets made;
         int32_t targets[1200];
-        assert_int_equal(trellis_targets_prepare(&made, &coding, grid, weights, scale), SLM_OK);
-        trellis_targets_make(&made, 0, (size_t)coding.run_length, targets);
+        assert_int_equal(slmi_trellis_targets_prepare(&made, &coding, grid, weights, scale), SLM_OK);
+        slmi_trellis_targets_make(&made, 0, (size_t)coding.run_length, targets);
         const size_t N = (size_t)1 << coding.rotation;
         const long double factor = ldexpl(1, grid - coding.rotation) / ldexpl(128 + (scale & 127), (scale >> 7) - 134);
         double largest = 0;
@@ -293,18 +293,18 @@ static void zeros_stay_small(void **unused) {
         slm_coding coding = {.profile = *slm_profile_by_name(names[i]), .rotation = 5, .sign_seed = 1, .run_length = 96};
         trellis_search *search;
         trellis_scratch *scratch;
-        assert_int_equal(trellis_search_create(&search, &coding.profile, NULL, NULL), SLM_OK);
-        assert_int_equal(trellis_scratch_create(&scratch, search, &coding, NULL), SLM_OK);
+        assert_int_equal(slmi_trellis_search_create(&search, &coding.profile, NULL, NULL), SLM_OK);
+        assert_int_equal(slmi_trellis_scratch_create(&scratch, search, &coding, NULL), SLM_OK);
         const float weights[96] = {0};
         const uint16_t scale = some_scale(search, scratch, &coding, weights);
         assert_int_equal(scale, 1);
         uint8_t codes[64];
         search_stats stats;
-        assert_int_equal(trellis_encode_runs(search, scratch, &coding, weights, &scale, 1, codes, &stats), SLM_OK);
+        assert_int_equal(slmi_trellis_encode_runs(search, scratch, &coding, weights, &scale, 1, codes, &stats), SLM_OK);
         /* Not every profile has a path of zeros; what is left is too small for F16 and below every normal F32. */
         assert_true(stats.squared_norm == 0 && stats.maximum_error < 0x1p-126);
-        trellis_scratch_free(scratch);
-        trellis_search_free(search);
+        slmi_trellis_scratch_free(scratch);
+        slmi_trellis_search_free(search);
     }
 }
 
@@ -312,25 +312,25 @@ static void bad_arguments(void **unused) {
     (void)unused;
     trellis_search *search;
     slm_profile profile = *slm_profile_by_name("slm-4");
-    assert_int_equal(trellis_search_create(&search, &profile, "no such kernel", NULL), SLM_E_ARGUMENT);
+    assert_int_equal(slmi_trellis_search_create(&search, &profile, "no such kernel", NULL), SLM_E_ARGUMENT);
     profile.K = 17;
     profile.taps = slm_lfsr_table6(17);
-    assert_int_equal(trellis_search_create(&search, &profile, NULL, NULL), SLM_E_ARGUMENT);
-    assert_int_equal(trellis_search_create(&search, slm_profile_by_name("paper-4"), NULL, NULL), SLM_E_ARGUMENT);
-    trellis_search_free(NULL);
-    trellis_scratch_free(NULL);
+    assert_int_equal(slmi_trellis_search_create(&search, &profile, NULL, NULL), SLM_E_ARGUMENT);
+    assert_int_equal(slmi_trellis_search_create(&search, slm_profile_by_name("paper-4"), NULL, NULL), SLM_E_ARGUMENT);
+    slmi_trellis_search_free(NULL);
+    slmi_trellis_scratch_free(NULL);
     profile = *slm_profile_by_name("slm-4");
     const slm_coding coding = {.profile = profile, .run_length = 3};
-    assert_int_equal(trellis_search_create(&search, &profile, NULL, NULL), SLM_OK);
+    assert_int_equal(slmi_trellis_search_create(&search, &profile, NULL, NULL), SLM_OK);
     trellis_scratch *scratch;
-    assert_int_equal(trellis_scratch_create(&scratch, search, &coding, NULL), SLM_OK);
+    assert_int_equal(slmi_trellis_scratch_create(&scratch, search, &coding, NULL), SLM_OK);
     const float weights[3] = {1, 2, 3};
     uint8_t codes[4];
     static const uint16_t illegal[] = {0, 0x7F80, 0x7FC0, 0x8000, 0xBF80};
     for (size_t i = 0; i < 5; i++)
-        assert_int_equal(trellis_find_codes(search, scratch, &coding, weights, illegal[i], codes, NULL), SLM_E_SCALE);
-    trellis_scratch_free(scratch);
-    trellis_search_free(search);
+        assert_int_equal(slmi_trellis_find_codes(search, scratch, &coding, weights, illegal[i], codes, NULL), SLM_E_SCALE);
+    slmi_trellis_scratch_free(scratch);
+    slmi_trellis_search_free(search);
 }
 
 /* An allocator that fails at its n-th call. */
@@ -365,17 +365,17 @@ static void memory_may_fail(void **unused) {
         trellis_search *search = NULL;
         trellis_scratch *scratch = NULL;
         uint8_t codes[80];
-        slm_status status = trellis_search_create(&search, &coding.profile, NULL, &allocator);
+        slm_status status = slmi_trellis_search_create(&search, &coding.profile, NULL, &allocator);
         if (status == SLM_OK)
-            status = trellis_scratch_create(&scratch, search, &coding, &allocator);
+            status = slmi_trellis_scratch_create(&scratch, search, &coding, &allocator);
         if (status == SLM_OK) {
-            trellis_scratch_limit(scratch, 16);
-            status = trellis_find_codes(search, scratch, &coding, weights, 0x3E80, codes, NULL);
+            slmi_trellis_scratch_limit(scratch, 16);
+            status = slmi_trellis_find_codes(search, scratch, &coding, weights, 0x3E80, codes, NULL);
         }
         succeeded = status == SLM_OK;
         assert_true(succeeded || status == SLM_E_MEMORY);
-        trellis_scratch_free(scratch);
-        trellis_search_free(search);
+        slmi_trellis_scratch_free(scratch);
+        slmi_trellis_search_free(search);
         assert_int_equal(f.blocks, 0);
     }
     assert_true(succeeded);
@@ -389,8 +389,8 @@ static void quality(const char *name, double (*draw)(uint64_t *), unsigned rotat
         .profile = *slm_profile_by_name(name), .rotation = (uint8_t)rotation, .sign_seed = rotation ? 0x5EED : 0, .run_length = n};
     trellis_search *search;
     trellis_scratch *scratch;
-    assert_int_equal(trellis_search_create(&search, &coding.profile, NULL, NULL), SLM_OK);
-    assert_int_equal(trellis_scratch_create(&scratch, search, &coding, NULL), SLM_OK);
+    assert_int_equal(slmi_trellis_search_create(&search, &coding.profile, NULL, NULL), SLM_OK);
+    assert_int_equal(slmi_trellis_scratch_create(&scratch, search, &coding, NULL), SLM_OK);
     double norm = 0, error = 0;
     for (unsigned r = 0; r < rows; r++) {
         float weights[4096];
@@ -399,14 +399,14 @@ static void quality(const char *name, double (*draw)(uint64_t *), unsigned rotat
             weights[i] = (float)draw(&state);
         const uint16_t scale = some_scale(search, scratch, &coding, weights);
         search_stats stats;
-        assert_int_equal(trellis_encode_runs(search, scratch, &coding, weights, &scale, 1, codes, &stats), SLM_OK);
+        assert_int_equal(slmi_trellis_encode_runs(search, scratch, &coding, weights, &scale, 1, codes, &stats), SLM_OK);
         norm += stats.squared_norm;
         error += stats.squared_error;
     }
     print_message("%s, rotation %u: relative error %.5f\n", name, rotation, sqrt(error / norm));
     assert_true(sqrt(error / norm) <= limit);
-    trellis_scratch_free(scratch);
-    trellis_search_free(search);
+    slmi_trellis_scratch_free(scratch);
+    slmi_trellis_search_free(search);
 }
 
 static void quality_on_distributions(void **unused) {

@@ -79,8 +79,8 @@ static inline void reference_codes_weighted(const trellis_search *search, const 
     const size_t n = (size_t)coding->run_length, states = (size_t)1 << p->K, groups = states >> p->k, blocks = (n + p->C - 1) / p->C;
     int32_t *targets = malloc(n * sizeof *targets);
     trellis_targets made;
-    (void)trellis_targets_prepare(&made, coding, search->grid, weights, scale);
-    trellis_targets_make(&made, 0, n, targets);
+    (void)slmi_trellis_targets_prepare(&made, coding, search->grid, weights, scale);
+    slmi_trellis_targets_make(&made, 0, n, targets);
     uint64_t *costs = malloc(states * sizeof *costs), *before = calloc(groups, sizeof *before);
     uint8_t *digits = malloc(blocks * groups);
     for (size_t t = 0; t < blocks; t++) {

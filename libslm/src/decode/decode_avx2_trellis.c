@@ -48,7 +48,7 @@ static void prepare(decoder_state *state) {
         t->raise[i] = (uint16_t)(1u << (8 - i * p->k % 8));
     }
     if (state->coding.rotation != 0)
-        first_signs(rotation_register(state->coding.sign_seed, 0), t->signs);
+        first_signs(slmi_rotation_register(state->coding.sign_seed, 0), t->signs);
 }
 
 AVX2_INLINE __m256i both_lanes(const uint8_t *bytes) {
@@ -326,7 +326,7 @@ static slm_status decode(const decoder_state *state, const uint8_t *codes, uint1
     if (h != 0 && start == 0)
         memcpy(signs, ((const tables *)(const void *)&state->store)->signs, sizeof signs);
     else if (h != 0)
-        first_signs(rotation_register(state->coding.sign_seed, start), signs);
+        first_signs(slmi_rotation_register(state->coding.sign_seed, start), signs);
     unsigned char *out = target;
     while (count > 0) {
         int16_t piece[PIECE + 128];

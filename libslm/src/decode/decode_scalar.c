@@ -119,14 +119,14 @@ static slm_status next_piece(const decoder_state *state, const uint8_t *codes, u
         return integers(state, codes, first, *length, piece);
     slm_status status = integers(state, codes, first - *skip, size, piece);
     if (status == SLM_OK) {
-        rotation_transform(piece, h);
-        rotation_sign(piece + *skip, *length, signs);
+        slmi_rotation_transform(piece, h);
+        slmi_rotation_sign(piece + *skip, *length, signs);
     }
     return status;
 }
 
 static uint32_t first_signs(const decoder_state *state, uint64_t first) {
-    return state->coding.rotation == 0 ? 0 : rotation_register(state->coding.sign_seed, first);
+    return state->coding.rotation == 0 ? 0 : slmi_rotation_register(state->coding.sign_seed, first);
 }
 
 slm_status slm_scalar_integers(const decoder_state *state, const uint8_t *codes, uint64_t first, uint64_t count, int64_t *target) {
@@ -156,7 +156,7 @@ slm_status slm_scalar_decode(const decoder_state *state, const uint8_t *codes, u
         slm_status status = next_piece(state, codes, first, count, &signs, piece, &skip, &length);
         if (status != SLM_OK)
             return status;
-        round_values(piece + skip, length, parts, state->divisor, dtype, out);
+        slmi_round_values(piece + skip, length, parts, state->divisor, dtype, out);
         out += length * (slm_dtype_bits(dtype) / 8);
         first += length;
         count -= length;

@@ -41,13 +41,13 @@ slm_status slm_matrix_init(slm_matrix *matrix, const slm_coding *coding, uint64_
     state->columns = columns;
     state->rotation = coding->rotation;
     state->sign_seed = coding->sign_seed;
-    state->loops = &gemv_loops_scalar;
+    state->loops = &slmi_gemv_loops_scalar;
 #if SLM_HAVE_X86
     const slm_level level = status == SLM_OK ? decoder_of(state)->kernel->level : SLM_LEVEL_SCALAR;
     if (level == SLM_LEVEL_AVX512)
-        state->loops = &gemv_loops_avx512;
+        state->loops = &slmi_gemv_loops_avx512;
     else if (level == SLM_LEVEL_AVX2)
-        state->loops = &gemv_loops_avx2;
+        state->loops = &slmi_gemv_loops_avx2;
 #endif
 #if SLM_HAVE_NEON
     if (status == SLM_OK && decoder_of(state)->kernel->level == SLM_LEVEL_NEON)
@@ -67,14 +67,14 @@ void slm_matrix_rotate(const slm_matrix *matrix, const float *x, float *rotated)
     const uint64_t run = decoder_of(state)->coding.run_length;
     const size_t n = (size_t)1 << state->rotation;
     for (uint64_t start = 0; start < state->columns; start += run) {
-        uint32_t signs = rotation_register(state->sign_seed, 0);
+        uint32_t signs = slmi_rotation_register(state->sign_seed, 0);
         for (uint64_t segment = start; segment < start + run; segment += n) {
             float *const v = rotated + segment;
             int64_t sign[4] = {1, 1, 1, 1};
             for (size_t i = 0; i < n; i += 4) {
                 for (unsigned j = 0; j < 4; j++)
                     sign[j] = 1;
-                rotation_sign(sign, 4, &signs);
+                slmi_rotation_sign(sign, 4, &signs);
                 for (unsigned j = 0; j < 4; j++)
                     v[i + j] = sign[j] < 0 ? -v[i + j] : v[i + j];
             }
@@ -90,7 +90,7 @@ void slm_matrix_rotate(const slm_matrix *matrix, const float *x, float *rotated)
 }
 
 /* The product is exact in binary64; the sum is made odd where it is not exact, so that its second rounding is the only one. */
-float gemv_fma(float a, float b, float c) {
+float slmi_gemv_fma(float a, float b, float c) {
     const double p = (double)a * (double)b, d = (double)c, sum = p + d;
     const double of_d = sum - p, error = (p - (sum - of_d)) + (d - of_d);
     uint64_t bits;
@@ -106,7 +106,7 @@ float gemv_fma(float a, float b, float c) {
 
 static void real_scalar(const float *t, const float *x, size_t count, float lanes[GEMV_LANES]) {
     for (size_t j = 0; j < count; j++)
-        lanes[j % GEMV_LANES] = gemv_fma(t[j], x[j], lanes[j % GEMV_LANES]);
+        lanes[j % GEMV_LANES] = slmi_gemv_fma(t[j], x[j], lanes[j % GEMV_LANES]);
 }
 
 static void integer_scalar(const int8_t *t, const int8_t *q, const float *d, size_t count, float lanes[GEMV_INT8_LANES]) {
@@ -115,11 +115,11 @@ static void integer_scalar(const int8_t *t, const int8_t *q, const float *d, siz
         for (size_t i = j; i < j + 4; i++)
             sum += t[i] * q[i];
         float *const lane = &lanes[j / 4 % GEMV_INT8_LANES];
-        *lane = gemv_fma((float)sum, d[j / SLM_GEMV_BLOCK], *lane);
+        *lane = slmi_gemv_fma((float)sum, d[j / SLM_GEMV_BLOCK], *lane);
     }
 }
 
-const gemv_loops gemv_loops_scalar = {real_scalar, integer_scalar};
+const gemv_loops slmi_gemv_loops_scalar = {real_scalar, integer_scalar};
 
 static float total(float *lanes, size_t count) {
     for (size_t n = count / 2; n > 0; n /= 2)
@@ -155,7 +155,7 @@ slm_status slm_gemv(const slm_matrix *matrix, const void *codes, const uint16_t 
             }
             if (status != SLM_OK)
                 return status;
-            sum = gemv_fma(total(lanes, GEMV_LANES), scale_value(scales[r * scale_step]), sum);
+            sum = slmi_gemv_fma(total(lanes, GEMV_LANES), scale_value(scales[r * scale_step]), sum);
         }
         y[row - first_row] = sum;
     }
@@ -164,7 +164,7 @@ slm_status slm_gemv(const slm_matrix *matrix, const void *codes, const uint16_t 
 
 /* x * inverse to the nearest integer, of two the even one: at most 127 and a little in size, so adding 1.5 * 2^23 rounds it there. */
 static int8_t quantise_one(float x, float inverse) {
-    const float moved = gemv_fma(x, inverse, 12582912.0f);
+    const float moved = slmi_gemv_fma(x, inverse, 12582912.0f);
     int32_t bits;
     memcpy(&bits, &moved, sizeof bits);
     return (int8_t)(bits - 0x4b400000);
@@ -222,7 +222,7 @@ slm_status slm_gemv_int8(const slm_matrix *matrix, const void *codes, const uint
         }
         if (status != SLM_OK)
             return status;
-        y[row - first_row] = gemv_fma(total(lanes, GEMV_INT8_LANES), scale_value(scale) * (even ? 2 : 1), 0);
+        y[row - first_row] = slmi_gemv_fma(total(lanes, GEMV_INT8_LANES), scale_value(scale) * (even ? 2 : 1), 0);
     }
     return SLM_OK;
 }

@@ -15,16 +15,16 @@ typedef struct gemv_loops {
     void (*integer)(const int8_t *t, const int8_t *q, const float *d, size_t count, float lanes[GEMV_INT8_LANES]);
 } gemv_loops;
 
-extern const gemv_loops gemv_loops_scalar;
+extern const gemv_loops slmi_gemv_loops_scalar;
 #if SLM_HAVE_X86
-extern const gemv_loops gemv_loops_avx2;
-extern const gemv_loops gemv_loops_avx512;
+extern const gemv_loops slmi_gemv_loops_avx2;
+extern const gemv_loops slmi_gemv_loops_avx512;
 #endif
 #if SLM_HAVE_NEON
 extern const gemv_loops gemv_loops_neon;
 #endif
 
 /* a * b + c rounded once to binary32, without a fused instruction. */
-float gemv_fma(float a, float b, float c);
+float slmi_gemv_fma(float a, float b, float c);
 
 #endif

@@ -15,7 +15,7 @@ static void real(const float *t, const float *x, size_t count, float lanes[GEMV_
             a[i] = _mm256_fmadd_ps(_mm256_loadu_ps(t + j + 8 * i), _mm256_loadu_ps(x + j + 8 * i), a[i]);
     for (unsigned i = 0; i < 8; i++)
         _mm256_storeu_ps(lanes + 8 * i, a[i]);
-    gemv_loops_scalar.real(t + j, x + j, count - j, lanes);
+    slmi_gemv_loops_scalar.real(t + j, x + j, count - j, lanes);
 }
 
 /* Byte products take an unsigned factor: |t| and q with t's sign. Their pairs are at most 2 * 127 * 127. */
@@ -36,6 +36,6 @@ static void integer(const int8_t *t, const int8_t *q, const float *d, size_t cou
 
 AVX2_END
 
-const gemv_loops gemv_loops_avx2 = {real, integer};
+const gemv_loops slmi_gemv_loops_avx2 = {real, integer};
 
 #endif

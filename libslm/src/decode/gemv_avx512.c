@@ -15,7 +15,7 @@ static void real(const float *t, const float *x, size_t count, float lanes[GEMV_
             a[i] = _mm512_fmadd_ps(_mm512_loadu_ps(t + j + 16 * i), _mm512_loadu_ps(x + j + 16 * i), a[i]);
     for (unsigned i = 0; i < 4; i++)
         _mm512_storeu_ps(lanes + 16 * i, a[i]);
-    gemv_loops_scalar.real(t + j, x + j, count - j, lanes);
+    slmi_gemv_loops_scalar.real(t + j, x + j, count - j, lanes);
 }
 
 /* Byte products take an unsigned factor: t + 128, less 128 times the sum of q. */
@@ -33,6 +33,6 @@ static void integer(const int8_t *t, const int8_t *q, const float *d, size_t cou
 
 AVX512_END
 
-const gemv_loops gemv_loops_avx512 = {real, integer};
+const gemv_loops slmi_gemv_loops_avx512 = {real, integer};
 
 #endif

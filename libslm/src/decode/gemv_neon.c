@@ -15,7 +15,7 @@ static void real(const float *t, const float *x, size_t count, float lanes[GEMV_
             a[i] = vfmaq_f32(a[i], vld1q_f32(t + j + 4 * i), vld1q_f32(x + j + 4 * i));
     for (unsigned i = 0; i < 16; i++)
         vst1q_f32(lanes + 4 * i, a[i]);
-    gemv_loops_scalar.real(t + j, x + j, count - j, lanes);
+    slmi_gemv_loops_scalar.real(t + j, x + j, count - j, lanes);
 }
 
 /* The sums of the products of each four of 16 columns. */

@@ -6,10 +6,10 @@
 #define SIGN_K 16
 #define SIGN_TAPS 0x100bu /* Table 6 */
 
-uint32_t rotation_register(uint16_t sign_seed, uint64_t column) { return slm_lfsr_advance(SIGN_K, SIGN_TAPS, sign_seed, column); }
+uint32_t slmi_rotation_register(uint16_t sign_seed, uint64_t column) { return slm_lfsr_advance(SIGN_K, SIGN_TAPS, sign_seed, column); }
 
 /* Two of the h stages at a time, for speed; where h is odd one is left for the end. */
-void rotation_transform(int64_t *values, unsigned h) {
+void slmi_rotation_transform(int64_t *values, unsigned h) {
     const size_t n = (size_t)1 << h;
     size_t half = 1;
     for (; 4 * half <= n; half *= 4)
@@ -31,7 +31,7 @@ void rotation_transform(int64_t *values, unsigned h) {
 }
 
 /* The bit that a step brings in is the sign of its column. The highest tap being 12, four steps can be read off one state. */
-void rotation_sign(int64_t *values, size_t count, uint32_t *state) {
+void slmi_rotation_sign(int64_t *values, size_t count, uint32_t *state) {
     uint32_t x = *state;
     for (size_t i = 0; i < count; i += 4) {
         const unsigned n = count - i < 4 ? (unsigned)(count - i) : 4;

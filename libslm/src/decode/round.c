@@ -73,7 +73,7 @@ static inline void round_type(const int64_t *integers, size_t count, scale_parts
         round_loop(integers, count, scale, divisor, to, target);
 }
 
-void round_values(const int64_t *integers, size_t count, scale_parts scale, uint32_t divisor, slm_dtype dtype, void *target) {
+void slmi_round_values(const int64_t *integers, size_t count, scale_parts scale, uint32_t divisor, slm_dtype dtype, void *target) {
     if (dtype == SLM_F32)
         round_type(integers, count, scale, divisor, f32, target);
     else if (dtype == SLM_F16)

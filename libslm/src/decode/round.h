@@ -28,6 +28,6 @@ static inline bool scale_is_power_of_two(uint16_t scale) {
 }
 
 /* slm_round_value for `count` integers; `target` as in slm_decode_run, and `dtype` codable. */
-void round_values(const int64_t *integers, size_t count, scale_parts scale, uint32_t divisor, slm_dtype dtype, void *target);
+void slmi_round_values(const int64_t *integers, size_t count, scale_parts scale, uint32_t divisor, slm_dtype dtype, void *target);
 
 #endif

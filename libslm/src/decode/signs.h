@@ -8,7 +8,7 @@
 
 /* The signs of the 1024 columns that follow `column`: the bits that the next steps bring in. The highest tap is 12, so four at a time. */
 static inline void signs_begin(uint16_t sign_seed, uint64_t column, uint64_t words[SIGNS_WORDS]) {
-    uint32_t x = rotation_register(sign_seed, column);
+    uint32_t x = slmi_rotation_register(sign_seed, column);
     for (unsigned i = 0; i < 64 * SIGNS_WORDS; i += 4) {
         const uint32_t four = (x ^ x >> 1 ^ x >> 3 ^ x >> 12) & 15;
         x = x >> 4 | four << 12;

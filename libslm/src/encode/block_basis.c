@@ -52,7 +52,7 @@ static void factorise(seed_lattice *lattice) {
     }
 }
 
-void seed_lattice_make(seed_lattice *lattice, const slm_profile *profile, unsigned rows, const double *roots, uint32_t seed) {
+void slmi_seed_lattice_make(seed_lattice *lattice, const slm_profile *profile, unsigned rows, const double *roots, uint32_t seed) {
     uint32_t values[SLM_C_MAX * SLM_P_MAX];
     const unsigned columns = profile->P;
     const double middle = (double)(UINT32_C(1) << (profile->W - 1));
@@ -82,7 +82,7 @@ void seed_lattice_make(seed_lattice *lattice, const slm_profile *profile, unsign
     }
 }
 
-void seed_lattice_project(const seed_lattice *lattice, double *vector) {
+void slmi_seed_lattice_project(const seed_lattice *lattice, double *vector) {
     for (unsigned j = 0; j < lattice->reflections; j++) {
         const double *reflector = lattice->reflectors + (size_t)j * lattice->rows;
         double product = 0;
@@ -114,7 +114,7 @@ static void orthogonal_column(const seed_lattice *lattice, unsigned k, double *c
     }
 }
 
-scan_shape scan_shape_of(const slm_profile *profile, unsigned rows) {
+scan_shape slmi_scan_shape_of(const slm_profile *profile, unsigned rows) {
     scan_shape shape = {rows, profile->P, 0};
     if (profile->P >= rows) {
         shape.columns = 0; /* U may span everything: nothing to bound */
@@ -126,8 +126,8 @@ scan_shape scan_shape_of(const slm_profile *profile, unsigned rows) {
     return shape;
 }
 
-void scan_basis_fill(const slm_profile *profile, scan_shape shape, const double *roots, uint32_t first_seed, uint32_t groups, float *basis,
-                     float *shortest) {
+void slmi_scan_basis_fill(const slm_profile *profile, scan_shape shape, const double *roots, uint32_t first_seed, uint32_t groups,
+                          float *basis, float *shortest) {
     const uint32_t last = (UINT32_C(1) << profile->K) - 1;
     const size_t group_size = (size_t)shape.columns * shape.rows * SCAN_LANES;
     seed_lattice lattice;
@@ -142,7 +142,7 @@ void scan_basis_fill(const slm_profile *profile, scan_shape shape, const double 
             shortest[i] = INFINITY;
             continue;
         }
-        seed_lattice_make(&lattice, profile, shape.rows, roots, seed);
+        slmi_seed_lattice_make(&lattice, profile, shape.rows, roots, seed);
         for (unsigned k = 0; k < shape.columns; k++) {
             orthogonal_column(&lattice, shape.complement ? lattice.reflections + k : k, column);
             for (unsigned c = 0; c < shape.rows; c++) {

@@ -19,10 +19,10 @@ typedef struct seed_lattice {
 } seed_lattice;
 
 /* The first `rows` (1..C) rows of U of a seed, factorised; each times its root where errors are weighted (else `roots` is NULL). */
-void seed_lattice_make(seed_lattice *lattice, const slm_profile *profile, unsigned rows, const double *roots, uint32_t seed);
+void slmi_seed_lattice_make(seed_lattice *lattice, const slm_profile *profile, unsigned rows, const double *roots, uint32_t seed);
 
 /* vector (rows long) becomes Q^T vector: the first `reflections` numbers lie in the space Q spans, the others beside it. */
-void seed_lattice_project(const seed_lattice *lattice, double *vector);
+void slmi_seed_lattice_project(const seed_lattice *lattice, double *vector);
 
 /* Columns of a scan basis: those of Q if they are fewer than those of its complement, else the complement's. */
 typedef struct scan_shape {
@@ -31,13 +31,13 @@ typedef struct scan_shape {
     int complement; /* whether the columns span what U does not */
 } scan_shape;
 
-scan_shape scan_shape_of(const slm_profile *profile, unsigned rows);
+scan_shape slmi_scan_shape_of(const slm_profile *profile, unsigned rows);
 
 #define SCAN_LANES 16 /* seeds a group; a scan basis is groups x columns x rows x SCAN_LANES floats */
 
 /* Fills groups of a scan basis for the seeds first_seed .. first_seed + groups * SCAN_LANES - 1 (first_seed a multiple of SCAN_LANES),
  * zeros for seed 0 and seeds beyond 2^K - 1, and shortest[], one a seed, rounded down. */
-void scan_basis_fill(const slm_profile *profile, scan_shape shape, const double *roots, uint32_t first_seed, uint32_t groups, float *basis,
-                     float *shortest);
+void slmi_scan_basis_fill(const slm_profile *profile, scan_shape shape, const double *roots, uint32_t first_seed, uint32_t groups,
+                          float *basis, float *shortest);
 
 #endif

@@ -3,7 +3,7 @@
 
 #include <math.h>
 
-double candidate_error(const double *target, const double *integers, unsigned rows) {
+double slmi_candidate_error(const double *target, const double *integers, unsigned rows) {
     double sum = 0;
     for (unsigned c = 0; c < rows; c++) {
         const double difference = target[c] - integers[c];
@@ -12,12 +12,12 @@ double candidate_error(const double *target, const double *integers, unsigned ro
     return sum;
 }
 
-double candidate_floor(const double *target, unsigned rows) {
+double slmi_candidate_floor(const double *target, unsigned rows) {
     double nearest[SLM_C_MAX];
     for (unsigned c = 0; c < rows; c++) {
         nearest[c] = rint(target[c]);
     }
-    return candidate_error(target, nearest, rows);
+    return slmi_candidate_error(target, nearest, rows);
 }
 
 static candidate_key key_of(const slm_profile *profile, uint32_t seed, unsigned exponent, const int *q) {
@@ -28,7 +28,7 @@ static candidate_key key_of(const slm_profile *profile, uint32_t seed, unsigned 
     return key;
 }
 
-uint64_t candidate_record(const slm_profile *profile, candidate_key key) {
+uint64_t slmi_candidate_record(const slm_profile *profile, candidate_key key) {
     const unsigned bits = profile->B;
     const candidate_key field = (UINT64_C(1) << bits) - 1;
     uint64_t record = 0;
@@ -72,7 +72,7 @@ static void consider(const enumeration *en, unsigned exponent, const int *q, bes
             integers[c] += coefficient * column[c];
         }
     }
-    const double error = candidate_error(en->target, integers, rows);
+    const double error = slmi_candidate_error(en->target, integers, rows);
     if (error > best->error) {
         return;
     }
@@ -293,7 +293,7 @@ static enumeration whole_lattice(const slm_profile *profile, const seed_lattice 
     for (unsigned c = 0; c < lattice->rows; c++) {
         projected[c] = target[c];
     }
-    seed_lattice_project(lattice, projected);
+    slmi_seed_lattice_project(lattice, projected);
     const double residual = sum_of_squares(projected, lattice->reflections, lattice->rows);
     const enumeration en = {.profile = profile,
                             .target = target,
@@ -312,15 +312,15 @@ static enumeration whole_lattice(const slm_profile *profile, const seed_lattice 
     return en;
 }
 
-void candidate_search_exact(const slm_profile *profile, const seed_lattice *lattice, uint32_t seed, const double *target, double length,
-                            best_candidate *best) {
+void slmi_candidate_search_exact(const slm_profile *profile, const seed_lattice *lattice, uint32_t seed, const double *target,
+                                 double length, best_candidate *best) {
     enumeration_store store;
     const enumeration en = whole_lattice(profile, lattice, seed, target, length, &store);
     search_exponents(&en, lattice->shortest, store.projected, best);
 }
 
-void candidate_search_paper(const slm_profile *profile, const seed_lattice *lattice, uint32_t seed, const double *target,
-                            best_candidate *best) {
+void slmi_candidate_search_paper(const slm_profile *profile, const seed_lattice *lattice, uint32_t seed, const double *target,
+                                 best_candidate *best) {
     enumeration_store store;
     const enumeration en = whole_lattice(profile, lattice, seed, target, 0, &store);
     round_solution(&en, store.projected, best);
@@ -360,8 +360,8 @@ static enumeration short_lattice(const slm_profile *profile, const seed_brief *b
     return en;
 }
 
-void candidate_search_brief(const slm_profile *profile, const seed_brief *brief, uint32_t seed, const double *target, double length,
-                            const double *y, best_candidate *best) {
+void slmi_candidate_search_brief(const slm_profile *profile, const seed_brief *brief, uint32_t seed, const double *target, double length,
+                                 const double *y, best_candidate *best) {
     enumeration_store store;
     const enumeration en = short_lattice(profile, brief, seed, target, length, y, &store);
     if (best->error == INFINITY) {
@@ -370,8 +370,8 @@ void candidate_search_brief(const slm_profile *profile, const seed_brief *brief,
     search_exponents(&en, (double)brief->shortest, y, best);
 }
 
-int candidate_search_paper_brief(const slm_profile *profile, const seed_brief *brief, uint32_t seed, const double *target, double length,
-                                 const double *y, best_candidate *best) {
+int slmi_candidate_search_paper_brief(const slm_profile *profile, const seed_brief *brief, uint32_t seed, const double *target,
+                                      double length, const double *y, best_candidate *best) {
     enumeration_store store;
     double t[SLM_P_MAX];
     double wrong[SLM_P_MAX]; /* by how much t may be */

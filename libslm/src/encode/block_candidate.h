@@ -9,23 +9,23 @@
 typedef uint64_t candidate_key;
 
 typedef struct best_candidate {
-    double error; /* of candidate_error(); INFINITY before the first */
+    double error; /* of slmi_candidate_error(); INFINITY before the first */
     candidate_key key;
 } best_candidate;
 
 /* The squared error that decides everything: ((x_0 - T_0)^2 + (x_1 - T_1)^2) + ... in double, in this order, without contraction. */
-double candidate_error(const double *target, const double *integers, unsigned rows);
+double slmi_candidate_error(const double *target, const double *integers, unsigned rows);
 
-/* The smallest candidate_error() any integers can have: those nearest to the target. */
-double candidate_floor(const double *target, unsigned rows);
+/* The smallest slmi_candidate_error() any integers can have: those nearest to the target. */
+double slmi_candidate_floor(const double *target, unsigned rows);
 
 /* Improves *best by the (e, q) of one seed that have the smallest (error, key). `length` is the target's norm, in double. */
-void candidate_search_exact(const slm_profile *profile, const seed_lattice *lattice, uint32_t seed, const double *target, double length,
-                            best_candidate *best);
+void slmi_candidate_search_exact(const slm_profile *profile, const seed_lattice *lattice, uint32_t seed, const double *target,
+                                 double length, best_candidate *best);
 
 /* Improves *best by the one candidate the paper's algorithm forms for a seed. */
-void candidate_search_paper(const slm_profile *profile, const seed_lattice *lattice, uint32_t seed, const double *target,
-                            best_candidate *best);
+void slmi_candidate_search_paper(const slm_profile *profile, const seed_lattice *lattice, uint32_t seed, const double *target,
+                                 best_candidate *best);
 
 /* What a table keeps of a seed. The floats are the nearest to a seed_lattice's numbers, `shortest` rounded down. */
 typedef struct seed_brief {
@@ -39,15 +39,15 @@ typedef struct seed_brief {
 
 #define BRIEF_SHIFT 1e-7 /* more than 2^-24: R rounded to float */
 
-/* As candidate_search_exact(), from numbers in single precision; y: Q^T target, wrong by no more than brief->drift * length. */
-void candidate_search_brief(const slm_profile *profile, const seed_brief *brief, uint32_t seed, const double *target, double length,
-                            const double *y, best_candidate *best);
-
-/* As candidate_search_paper(); false, with nothing done, where the precision does not tell which candidate it is. */
-int candidate_search_paper_brief(const slm_profile *profile, const seed_brief *brief, uint32_t seed, const double *target, double length,
+/* As slmi_candidate_search_exact(), from numbers in single precision; y: Q^T target, wrong by no more than brief->drift * length. */
+void slmi_candidate_search_brief(const slm_profile *profile, const seed_brief *brief, uint32_t seed, const double *target, double length,
                                  const double *y, best_candidate *best);
 
+/* As slmi_candidate_search_paper(); false, with nothing done, where the precision does not tell which candidate it is. */
+int slmi_candidate_search_paper_brief(const slm_profile *profile, const seed_brief *brief, uint32_t seed, const double *target,
+                                      double length, const double *y, best_candidate *best);
+
 /* The record (specification section "Block records") of a key. */
-uint64_t candidate_record(const slm_profile *profile, candidate_key key);
+uint64_t slmi_candidate_record(const slm_profile *profile, candidate_key key);
 
 #endif

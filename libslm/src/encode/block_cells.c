@@ -126,7 +126,7 @@ static double cut_of(const block_cells *cells, unsigned level, double share, dou
         float x[2 * FILTER_PAIRS_MAX];
         float product = 0;
         draw_direction(&state, rows, x);
-        const float *direction = direction_at(cells->levels[level].directions, rows, block_cells_place(cells, x).cell[level]);
+        const float *direction = direction_at(cells->levels[level].directions, rows, slmi_block_cells_place(cells, x).cell[level]);
         for (unsigned c = 0; c < rows; c++) {
             product += direction[c * DIRECTION_GROUP] * x[c];
         }
@@ -202,8 +202,8 @@ static double share_within(const block_cells *cells, float *directions, double c
 
 static size_t entry_bytes(const block_cells *cells) { return 2 * (size_t)cells->pairs + sizeof(uint16_t); }
 
-slm_status block_cells_create(block_cells *cells, const seed_tables *tables, const block_scan_kernel *scan,
-                              const block_filter_kernel *filter, double error, const slm_allocator *allocator) {
+slm_status slmi_block_cells_create(block_cells *cells, const seed_tables *tables, const block_scan_kernel *scan,
+                                   const block_filter_kernel *filter, double error, const slm_allocator *allocator) {
     const unsigned rows = tables->shape.rows;
     const size_t samples = (size_t)COARSE_CELLS * PARTS_MAX * SAMPLES_A_CELL;
     const double seeds = (double)tables->groups * SCAN_LANES;
@@ -260,7 +260,7 @@ slm_status block_cells_create(block_cells *cells, const seed_tables *tables, con
     slmi_free(allocator, work.part);
     slmi_free(allocator, found);
     if (status != SLM_OK) {
-        block_cells_free(cells);
+        slmi_block_cells_free(cells);
     }
     return status;
 }
@@ -272,7 +272,7 @@ static void free_list(const slm_allocator *allocator, cell_list *list) {
     *list = (cell_list){0};
 }
 
-void block_cells_free(block_cells *cells) {
+void slmi_block_cells_free(block_cells *cells) {
     for (unsigned l = 0; l < CELL_LEVELS; l++) {
         cell_level *level = &cells->levels[l];
         for (unsigned i = 0; level->lists != NULL && i < level->count; i++) {
@@ -284,7 +284,7 @@ void block_cells_free(block_cells *cells) {
     }
 }
 
-cell_place block_cells_place(const block_cells *cells, const float *x) {
+cell_place slmi_block_cells_place(const block_cells *cells, const float *x) {
     const unsigned rows = cells->tables->shape.rows;
     float products[DIRECTIONS_MAX];
     cell_place place = {{0}};
@@ -306,7 +306,7 @@ cell_place block_cells_place(const block_cells *cells, const float *x) {
     return place;
 }
 
-double block_cells_direction(const block_cells *cells, unsigned level, unsigned cell, double *direction) {
+double slmi_block_cells_direction(const block_cells *cells, unsigned level, unsigned cell, double *direction) {
     const unsigned rows = cells->tables->shape.rows;
     const float *source = direction_at(cells->levels[level].directions, rows, cell);
     double square = 0;

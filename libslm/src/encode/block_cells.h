@@ -45,17 +45,17 @@ typedef struct cell_place {
 } cell_place;
 
 /* `tables` are complete and outlive the cells; `error` is the relative error that blocks are expected to end with. */
-slm_status block_cells_create(block_cells *cells, const seed_tables *tables, const block_scan_kernel *scan,
-                              const block_filter_kernel *filter, double error, const slm_allocator *allocator);
-void block_cells_free(block_cells *cells);
+slm_status slmi_block_cells_create(block_cells *cells, const seed_tables *tables, const block_scan_kernel *scan,
+                                   const block_filter_kernel *filter, double error, const slm_allocator *allocator);
+void slmi_block_cells_free(block_cells *cells);
 
 /* Makes the lists of a level, with up to `threads` threads. */
-slm_status block_cells_make(block_cells *cells, unsigned level, unsigned threads);
+slm_status slmi_block_cells_make(block_cells *cells, unsigned level, unsigned threads);
 
 /* A near cell of each level for a unit vector (any near one does). */
-cell_place block_cells_place(const block_cells *cells, const float *x);
+cell_place slmi_block_cells_place(const block_cells *cells, const float *x);
 
 /* The direction of a cell, and its length. */
-double block_cells_direction(const block_cells *cells, unsigned level, unsigned cell, double *direction);
+double slmi_block_cells_direction(const block_cells *cells, unsigned level, unsigned cell, double *direction);
 
 #endif

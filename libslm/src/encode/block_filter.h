@@ -65,8 +65,8 @@ typedef struct block_filter_kernel {
                         float limit, seed_residual *kept);
 } block_filter_kernel;
 
-extern const block_filter_kernel block_filter_scalar;
-extern const block_filter_kernel block_filter_avx2;
-extern const block_filter_kernel block_filter_avx512;
+extern const block_filter_kernel slmi_block_filter_scalar;
+extern const block_filter_kernel slmi_block_filter_avx2;
+extern const block_filter_kernel slmi_block_filter_avx512;
 
 #endif

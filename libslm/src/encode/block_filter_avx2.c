@@ -69,4 +69,4 @@ static size_t filter(const uint8_t *list, const uint16_t *seeds, size_t groups, 
     }
 }
 
-const block_filter_kernel block_filter_avx2 = {products_of, filter, rows, residuals};
+const block_filter_kernel slmi_block_filter_avx2 = {products_of, filter, rows, residuals};

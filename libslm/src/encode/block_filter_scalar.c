@@ -118,4 +118,4 @@ static size_t residuals(const int16_t *basis, residual_shape shape, uint16_t *pa
     return left;
 }
 
-const block_filter_kernel block_filter_scalar = {products_of, filter, rows, residuals};
+const block_filter_kernel slmi_block_filter_scalar = {products_of, filter, rows, residuals};

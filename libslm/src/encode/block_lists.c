@@ -62,7 +62,7 @@ static slm_status make_list(list_job *job, unsigned cell, const uint64_t *found,
     const seed_tables *tables = cells->tables;
     double exact[2 * FILTER_PAIRS_MAX];
     cell_list list = {.cut = cells->levels[job->level].cut};
-    const double length = block_cells_direction(cells, job->level, cell, exact);
+    const double length = slmi_block_cells_direction(cells, job->level, cell, exact);
     /* A basis B wrong by `drift` puts no more than 3 drift of c on the wrong side (B E^T c, E B^T c and less), and sums in float 1e-5. */
     filter_rows how = {.pairs = cells->pairs, .least = SINE_LEAST, .wrong = (float)(length * (3 * tables->drift + 1e-5))};
     for (unsigned c = 0; c < tables->shape.rows; c++) {
@@ -116,7 +116,7 @@ static slm_status make_lists(list_job *job, unsigned first, const list_work *wor
         limits[b] = -1;
         if (first + b < level->count) {
             double exact[2 * FILTER_PAIRS_MAX];
-            const double length = block_cells_direction(cells, job->level, first + b, exact);
+            const double length = slmi_block_cells_direction(cells, job->level, first + b, exact);
             for (unsigned c = 0; length > 0 && c < rows; c++) {
                 targets[b * rows + c] = (float)(exact[c] / length);
             }
@@ -161,7 +161,7 @@ static void *work_on_lists(void *argument) {
 
 #define THREADS_MAX 64
 
-slm_status block_cells_make(block_cells *cells, unsigned level, unsigned threads) {
+slm_status slmi_block_cells_make(block_cells *cells, unsigned level, unsigned threads) {
     list_job job = {.cells = cells, .level = level, .status = SLM_OK};
     pthread_t handles[THREADS_MAX];
     unsigned started = 0;

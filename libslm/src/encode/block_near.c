@@ -51,7 +51,7 @@ struct near_block {
     seed_residual kept[KEPT_MAX + SEEDS_STRETCH];
 };
 
-slm_status near_scratch_create(near_scratch *scratch, const block_cells *cells, unsigned level, const slm_allocator *allocator) {
+slm_status slmi_near_scratch_create(near_scratch *scratch, const block_cells *cells, unsigned level, const slm_allocator *allocator) {
     *scratch = (near_scratch){.allocator = *allocator, .level = level};
     scratch->cells = slmi_allocate(allocator, NEAR_BLOCKS, sizeof *scratch->cells);
     scratch->coarse = slmi_allocate(allocator, NEAR_BLOCKS, sizeof *scratch->coarse);
@@ -59,13 +59,13 @@ slm_status near_scratch_create(near_scratch *scratch, const block_cells *cells, 
     scratch->starts = slmi_allocate(allocator, cells->levels[level].count + 1, sizeof *scratch->starts);
     scratch->blocks = slmi_allocate(allocator, TOGETHER, sizeof *scratch->blocks);
     if (scratch->cells == NULL || scratch->coarse == NULL || scratch->order == NULL || scratch->starts == NULL || scratch->blocks == NULL) {
-        near_scratch_free(scratch);
+        slmi_near_scratch_free(scratch);
         return SLM_E_MEMORY;
     }
     return SLM_OK;
 }
 
-void near_scratch_free(near_scratch *scratch) {
+void slmi_near_scratch_free(near_scratch *scratch) {
     slmi_free(&scratch->allocator, scratch->cells);
     slmi_free(&scratch->allocator, scratch->coarse);
     slmi_free(&scratch->allocator, scratch->order);
@@ -114,7 +114,7 @@ static bool groups_within(const block_cells *cells, unsigned level, const near_b
     const cell_list *list = &cells->levels[level].lists[block->place.cell[level]];
     double direction[2 * FILTER_PAIRS_MAX];
     double product = 0;
-    const double size = block_cells_direction(cells, level, block->place.cell[level], direction);
+    const double size = slmi_block_cells_direction(cells, level, block->place.cell[level], direction);
     if (list->rows == NULL) {
         return false;
     }
@@ -176,24 +176,24 @@ static void examine(const block_cells *cells, slm_search mode, const near_block 
     const seed_tables *tables = cells->tables;
     const slm_profile *profile = &tables->profile;
     if (!tables->shape.complement) {
-        const seed_brief brief = seed_tables_brief(tables, seed);
+        const seed_brief brief = slmi_seed_tables_brief(tables, seed);
         double y[4 * FILTER_FOURS_MAX];
         project(tables, block, seed, y);
         if (mode == SLM_SEARCH_EXACT) {
-            candidate_search_brief(profile, &brief, seed, block->target, block->length, y, best);
+            slmi_candidate_search_brief(profile, &brief, seed, block->target, block->length, y, best);
             return;
         }
-        if (candidate_search_paper_brief(profile, &brief, seed, block->target, block->length, y, best)) {
+        if (slmi_candidate_search_paper_brief(profile, &brief, seed, block->target, block->length, y, best)) {
             return;
         }
     }
     seed_lattice lattice;
-    seed_lattice_make(&lattice, profile, tables->shape.rows, NULL, seed);
+    slmi_seed_lattice_make(&lattice, profile, tables->shape.rows, NULL, seed);
     if (mode == SLM_SEARCH_PAPER || best->error == INFINITY) {
-        candidate_search_paper(profile, &lattice, seed, block->target, best); /* for the exact search a good first one */
+        slmi_candidate_search_paper(profile, &lattice, seed, block->target, best); /* for the exact search a good first one */
     }
     if (mode == SLM_SEARCH_EXACT) {
-        candidate_search_exact(profile, &lattice, seed, block->target, block->length, best);
+        slmi_candidate_search_exact(profile, &lattice, seed, block->target, block->length, best);
     }
 }
 
@@ -382,8 +382,8 @@ static size_t search_together(const block_cells *cells, near_scratch *scratch, s
     return settled;
 }
 
-void near_search(const block_cells *cells, near_scratch *scratch, slm_search mode, const double *targets, size_t count,
-                 best_candidate *best, near_counts *counts) {
+void slmi_near_search(const block_cells *cells, near_scratch *scratch, slm_search mode, const double *targets, size_t count,
+                      best_candidate *best, near_counts *counts) {
     const unsigned rows = cells->tables->shape.rows;
     const cell_level *level = &cells->levels[scratch->level];
     double sum = 0;
@@ -400,7 +400,7 @@ void near_search(const block_cells *cells, near_scratch *scratch, slm_search mod
             for (unsigned c = 0; c < rows; c++) {
                 unit[c] = (float)(target[c] / length);
             }
-            const cell_place place = block_cells_place(cells, unit);
+            const cell_place place = slmi_block_cells_place(cells, unit);
             scratch->cells[i] = place.cell[scratch->level];
             scratch->coarse[i] = (uint8_t)place.cell[0];
             scratch->starts[scratch->cells[i] + 1]++;

@@ -31,11 +31,11 @@ typedef struct near_counts {
     uint64_t coarse; /* rounds that had to use a coarse cell */
 } near_counts;
 
-slm_status near_scratch_create(near_scratch *scratch, const block_cells *cells, unsigned level, const slm_allocator *allocator);
-void near_scratch_free(near_scratch *scratch);
+slm_status slmi_near_scratch_create(near_scratch *scratch, const block_cells *cells, unsigned level, const slm_allocator *allocator);
+void slmi_near_scratch_free(near_scratch *scratch);
 
 /* The best candidates of `count` blocks. Those it cannot settle are left with an infinite error. */
-void near_search(const block_cells *cells, near_scratch *scratch, slm_search mode, const double *targets, size_t count,
-                 best_candidate *best, near_counts *counts);
+void slmi_near_search(const block_cells *cells, near_scratch *scratch, slm_search mode, const double *targets, size_t count,
+                      best_candidate *best, near_counts *counts);
 
 #endif

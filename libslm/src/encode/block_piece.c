@@ -9,15 +9,15 @@
 
 static double divisor_of(const slm_profile *profile) { return profile->norm ? (double)((UINT32_C(1) << (profile->W - 1)) - 1) : 1; }
 
-void block_piece_measure(const slm_encoder *encoder, encode_worker *worker, uint64_t first, uint64_t count, uint64_t column,
-                         weight_stats *stats) {
+void slmi_block_piece_measure(const slm_encoder *encoder, encode_worker *worker, uint64_t first, uint64_t count, uint64_t column,
+                              weight_stats *stats) {
     double *rotated = worker->rotated + first;
     const float *weights = worker->weights + first;
     for (uint64_t i = 0; i < count; i++) {
         rotated[i] = (double)weights[i];
     }
     if (encoder->coding.rotation != 0) {
-        rotate_weights(&encoder->coding, rotated, count, column);
+        slmi_rotate_weights(&encoder->coding, rotated, count, column);
     }
     for (uint64_t i = 0; i < count; i++) {
         const double magnitude = fabs(rotated[i]);
@@ -65,11 +65,11 @@ static void account(const slm_coding *coding, const importance *of, uint64_t ele
     const double step = bfloat_value(scale);
     *stats = (search_stats){0};
     if (coding->rotation != 0) {
-        uint32_t state = rotation_register(coding->sign_seed, column);
+        uint32_t state = slmi_rotation_register(coding->sign_seed, column);
         for (uint64_t first = 0; first < count; first += UINT64_C(1) << coding->rotation) {
-            rotation_transform(integers + first, coding->rotation);
+            slmi_rotation_transform(integers + first, coding->rotation);
         }
-        rotation_sign(integers, (size_t)count, &state);
+        slmi_rotation_sign(integers, (size_t)count, &state);
     }
     for (uint64_t i = 0; i < count; i++) {
         const double weight = (double)weights[i];
@@ -113,17 +113,17 @@ static uint64_t search_blocks(const slm_encoder *encoder, encode_worker *worker,
     const block_search *search = short_last ? encoder->short_last : encoder->blocks;
     block_scratch *scratch = short_last ? worker->block_short : worker->block;
     if (encoder->importance != NULL) {
-        return block_weighted_search(encoder, worker, shape, short_last, blocks, records);
+        return slmi_block_weighted_search(encoder, worker, shape, short_last, blocks, records);
     }
-    return block_search_run(search, scratch, worker->targets, blocks, records, NULL);
+    return slmi_block_search_run(search, scratch, worker->targets, blocks, records, NULL);
 }
 
-void block_piece_encode(const slm_encoder *encoder, encode_worker *worker, piece_shape shape, uint64_t column) {
+void slmi_block_piece_encode(const slm_encoder *encoder, encode_worker *worker, piece_shape shape, uint64_t column) {
     const slm_profile *profile = &encoder->coding.profile;
     const unsigned record_bits = slm_profile_record_bits(profile);
     const unsigned rest = (unsigned)(shape.length % profile->C);
     const uint64_t whole = shape.length / profile->C;
-    const uint64_t code_bytes = encode_code_bytes(encoder, shape.length);
+    const uint64_t code_bytes = slmi_encode_code_bytes(encoder, shape.length);
     uint64_t examined = 0;
     const size_t blocks = make_targets(profile, worker, shape, false);
     if (blocks > 0) {

@@ -16,7 +16,7 @@
 /* A block's coefficients may exceed its weights, as columns of U are not orthogonal: room for twice. */
 #define COEFFICIENT_ROOM 2.0
 
-size_t block_scale_sample(const slm_profile *profile, uint64_t blocks) {
+size_t slmi_block_scale_sample(const slm_profile *profile, uint64_t blocks) {
     if (profile->E >= 3) {
         return 0;
     }
@@ -35,7 +35,7 @@ static double trial_error(const block_search *search, block_scratch *scratch, co
         targets[i] = sample[i] * divisor / bfloat_value(scale);
     }
     double errors[SAMPLE_BLOCKS_MAX];
-    (void)block_search_run(search, scratch, targets, count, records, errors);
+    (void)slmi_block_search_run(search, scratch, targets, count, records, errors);
     for (size_t b = 0; b < count; b++) {
         sum += errors[b];
     }
@@ -43,8 +43,8 @@ static double trial_error(const block_search *search, block_scratch *scratch, co
     return square;
 }
 
-uint16_t block_choose_scale(const block_search *search, block_scratch *scratch, const slm_coding *coding, const weight_stats *whole,
-                            const double *sample, size_t count, double *targets, uint64_t *records) {
+uint16_t slmi_block_choose_scale(const block_search *search, block_scratch *scratch, const slm_coding *coding, const weight_stats *whole,
+                                 const double *sample, size_t count, double *targets, uint64_t *records) {
     const slm_profile *profile = &coding->profile;
     const double divisor = profile->norm ? (double)((UINT32_C(1) << (profile->W - 1)) - 1) : 1;
     const double top = (double)(1 << ((1 << profile->E) - 1)); /* 2^(the top exponent code) */

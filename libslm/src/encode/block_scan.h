@@ -35,10 +35,10 @@ typedef struct block_scan_kernel {
 } block_scan_kernel;
 
 /* The fastest kernel of this machine that needs no more than the one called `name`; NULL: than any. NULL where none is called that. */
-const block_scan_kernel *block_scan_find(const char *name);
+const block_scan_kernel *slmi_block_scan_find(const char *name);
 
-void block_scan_scalar(const block_scan *scan);
-void block_scan_avx2(const block_scan *scan);
-void block_scan_avx512(const block_scan *scan);
+void slmi_block_scan_scalar(const block_scan *scan);
+void slmi_block_scan_avx2(const block_scan *scan);
+void slmi_block_scan_avx512(const block_scan *scan);
 
 #endif

@@ -6,7 +6,7 @@ typedef __m256 vector;
 #define LANES 8
 #define TILE_BLOCKS 3
 #define TILE_VECTORS 2
-#define SCAN_FUNCTION block_scan_avx2
+#define SCAN_FUNCTION slmi_block_scan_avx2
 
 static inline vector vector_all(float value) { return _mm256_set1_ps(value); }
 static inline vector vector_zero(void) { return _mm256_setzero_ps(); }

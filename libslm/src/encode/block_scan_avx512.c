@@ -6,7 +6,7 @@ typedef __m512 vector;
 #define LANES 16
 #define TILE_BLOCKS 6
 #define TILE_VECTORS 1
-#define SCAN_FUNCTION block_scan_avx512
+#define SCAN_FUNCTION slmi_block_scan_avx512
 
 static inline vector vector_all(float value) { return _mm512_set1_ps(value); }
 static inline vector vector_zero(void) { return _mm512_setzero_ps(); }

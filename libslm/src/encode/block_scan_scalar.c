@@ -6,7 +6,7 @@ typedef struct vector {
 #define TILE_BLOCKS 1 /* and no room for a target in registers */
 #define TARGETS_IN_MEMORY
 #define TILE_VECTORS 1
-#define SCAN_FUNCTION block_scan_scalar
+#define SCAN_FUNCTION slmi_block_scan_scalar
 
 #include <stdint.h>
 #include <string.h>
@@ -54,14 +54,14 @@ static const struct {
     block_scan_kernel kernel;
     bool (*runs_here)(void);
 } kernels[] = {
-    {{"scalar", block_scan_scalar, &block_filter_scalar}, slm_cpu_any},
+    {{"scalar", slmi_block_scan_scalar, &slmi_block_filter_scalar}, slm_cpu_any},
 #if defined(__x86_64__) && defined(__GNUC__)
-    {{"avx2", block_scan_avx2, &block_filter_avx2}, slm_cpu_avx2},
-    {{"avx512", block_scan_avx512, &block_filter_avx512}, slm_cpu_avx512},
+    {{"avx2", slmi_block_scan_avx2, &slmi_block_filter_avx2}, slm_cpu_avx2},
+    {{"avx512", slmi_block_scan_avx512, &slmi_block_filter_avx512}, slm_cpu_avx512},
 #endif
 };
 
-const block_scan_kernel *block_scan_find(const char *name) {
+const block_scan_kernel *slmi_block_scan_find(const char *name) {
     const block_scan_kernel *found = NULL;
     for (size_t i = 0; i < sizeof kernels / sizeof kernels[0]; i++) {
         if (kernels[i].runs_here()) {

@@ -3,7 +3,7 @@
  *
  * With U = Q R, |x - 2^e U q|^2 = residual(s) + |Q^T x - 2^e R q|^2, whatever e and q, so a seed whose residual is above the best error
  * so far cannot win. The scan computes residuals in float for unit vectors x / |x| and keeps a seed unless its residual is above the
- * best error by more than the float arithmetic can err (scan_margin()); decisions among those kept are made in double
+ * best error by more than the float arithmetic can err (slmi_scan_margin()); decisions among those kept are made in double
  * (block_candidate.c).
  */
 #include "block_search.h"
@@ -82,9 +82,9 @@ static void *allocate_basis(const slm_allocator *allocator, uint64_t floats, flo
     return memory;
 }
 
-slm_status block_search_create(block_search **search, const slm_profile *profile, unsigned rows, slm_search mode, const char *kernel,
-                               const slm_allocator *allocator) {
-    const block_scan_kernel *scan = block_scan_find(kernel);
+slm_status slmi_block_search_create(block_search **search, const slm_profile *profile, unsigned rows, slm_search mode, const char *kernel,
+                                    const slm_allocator *allocator) {
+    const block_scan_kernel *scan = slmi_block_scan_find(kernel);
     if (scan == NULL) {
         return SLM_E_ARGUMENT;
     }
@@ -100,28 +100,28 @@ slm_status block_search_create(block_search **search, const slm_profile *profile
     made->kernel = scan;
     made->filter = scan->filter;
     made->level = -1;
-    made->shape = scan_shape_of(profile, rows);
+    made->shape = slmi_scan_shape_of(profile, rows);
     made->groups = ((UINT32_C(1) << profile->K) + SCAN_LANES - 1) / SCAN_LANES;
-    made->margin = scan_margin(made->shape);
+    made->margin = slmi_scan_margin(made->shape);
     made->without_cells = true;
-    if (seed_tables_fit(profile, rows)) {
-        const slm_status status = seed_tables_create(&made->tables, profile, rows, &chosen);
+    if (slmi_seed_tables_fit(profile, rows)) {
+        const slm_status status = slmi_seed_tables_create(&made->tables, profile, rows, &chosen);
         if (status != SLM_OK) {
-            block_search_free(made);
+            slmi_block_search_free(made);
             return status;
         }
         made->without_cells =
-            rows != profile->C || rows < CELLS_ROWS || profile->K < CELLS_SEED_BITS || !seed_tables_completable(&made->tables);
+            rows != profile->C || rows < CELLS_ROWS || profile->K < CELLS_SEED_BITS || !slmi_seed_tables_completable(&made->tables);
     }
     *search = made;
     return SLM_OK;
 }
 
-void block_search_free(block_search *search) {
+void slmi_block_search_free(block_search *search) {
     if (search != NULL) {
         const slm_allocator allocator = search->allocator;
-        block_cells_free(&search->cells);
-        seed_tables_free(&search->tables, &allocator);
+        slmi_block_cells_free(&search->cells);
+        slmi_seed_tables_free(&search->tables, &allocator);
         (void)pthread_mutex_destroy(&search->lock);
         slmi_free(&allocator, search);
     }
@@ -133,20 +133,20 @@ static double expected_error(const slm_profile *profile) {
     return error < 0.5 ? error : 0.5;
 }
 
-void block_search_prepare(block_search *search, uint64_t blocks, unsigned threads) {
+void slmi_block_search_prepare(block_search *search, uint64_t blocks, unsigned threads) {
     (void)pthread_mutex_lock(&search->lock);
     search->blocks += blocks;
     while (!search->without_cells && search->level + 1 < CELL_LEVELS && search->blocks >= worth[search->level + 1]) {
         slm_status status = SLM_OK;
         if (search->level < 0) {
-            status = seed_tables_complete(&search->tables, &search->allocator);
+            status = slmi_seed_tables_complete(&search->tables, &search->allocator);
             if (status == SLM_OK) {
-                status = block_cells_create(&search->cells, &search->tables, search->kernel, search->filter,
-                                            expected_error(&search->profile), &search->allocator);
+                status = slmi_block_cells_create(&search->cells, &search->tables, search->kernel, search->filter,
+                                                 expected_error(&search->profile), &search->allocator);
             }
         }
         if (status == SLM_OK) {
-            status = block_cells_make(&search->cells, (unsigned)(search->level + 1), threads);
+            status = slmi_block_cells_make(&search->cells, (unsigned)(search->level + 1), threads);
         }
         if (status == SLM_OK) {
             search->level++;
@@ -157,11 +157,11 @@ void block_search_prepare(block_search *search, uint64_t blocks, unsigned thread
     (void)pthread_mutex_unlock(&search->lock);
 }
 
-const char *block_search_kernel(const block_search *search) { return search->kernel->name; }
+const char *slmi_block_search_kernel(const block_search *search) { return search->kernel->name; }
 
-unsigned block_search_rows(const block_search *search) { return search->shape.rows; }
+unsigned slmi_block_search_rows(const block_search *search) { return search->shape.rows; }
 
-size_t block_search_piece(const block_search *search, uint64_t blocks, bool weighted) {
+size_t slmi_block_search_piece(const block_search *search, uint64_t blocks, bool weighted) {
     if (weighted) {
         const uint64_t part = blocks / WEIGHTED_PIECES / 8 * 8;
         return part < 4 * BATCH ? 4 * BATCH : part < WEIGHTED_PIECE_MAX ? (size_t)part : WEIGHTED_PIECE_MAX;
@@ -173,7 +173,7 @@ size_t block_search_piece(const block_search *search, uint64_t blocks, bool weig
     return part < 4 * BATCH ? 4 * BATCH : part < PIECE_MAX ? (size_t)part : PIECE_MAX;
 }
 
-slm_status block_scratch_create(block_scratch **scratch, block_search *search, bool weighted, const slm_allocator *allocator) {
+slm_status slmi_block_scratch_create(block_scratch **scratch, block_search *search, bool weighted, const slm_allocator *allocator) {
     const bool fresh = weighted || search->tables.basis == NULL;
     const slm_allocator chosen = slmi_allocator(allocator);
     block_scratch *made = slmi_allocate_zeroed(&chosen, 1, sizeof *made);
@@ -204,20 +204,20 @@ slm_status block_scratch_create(block_scratch **scratch, block_search *search, b
     (void)pthread_mutex_unlock(&search->lock);
     if (level >= 0 && !weighted) {
         made->near_best = slmi_allocate(&chosen, NEAR_BLOCKS, sizeof *made->near_best);
-        made->has_near = near_scratch_create(&made->near, &search->cells, (unsigned)level, &chosen) == SLM_OK;
+        made->has_near = slmi_near_scratch_create(&made->near, &search->cells, (unsigned)level, &chosen) == SLM_OK;
         complete = complete && made->near_best != NULL && made->has_near;
     }
     made->blocks = slmi_allocate(&chosen, batch, sizeof *made->blocks);
     if (!complete || made->unit == NULL || made->limits == NULL || made->found == NULL || made->counts == NULL || made->lengths == NULL ||
         made->floors == NULL || made->best == NULL || made->blocks == NULL) {
-        block_scratch_free(made);
+        slmi_block_scratch_free(made);
         return SLM_E_MEMORY;
     }
     *scratch = made;
     return SLM_OK;
 }
 
-void block_scratch_free(block_scratch *scratch) {
+void slmi_block_scratch_free(block_scratch *scratch) {
     if (scratch != NULL) {
         const slm_allocator allocator = scratch->allocator;
         slmi_free(&allocator, scratch->basis_memory);
@@ -232,15 +232,15 @@ void block_scratch_free(block_scratch *scratch) {
         slmi_free(&allocator, scratch->blocks);
         slmi_free(&allocator, scratch->near_best);
         if (scratch->has_near) {
-            near_scratch_free(&scratch->near);
+            slmi_near_scratch_free(&scratch->near);
         }
         slmi_free(&allocator, scratch);
     }
 }
 
-const near_counts *block_scratch_counts(const block_scratch *scratch) { return &scratch->near_counts; }
+const near_counts *slmi_block_scratch_counts(const block_scratch *scratch) { return &scratch->near_counts; }
 
-void block_scratch_weigh(block_scratch *scratch, const double *roots) { scratch->roots = roots; }
+void slmi_block_scratch_weigh(block_scratch *scratch, const double *roots) { scratch->roots = roots; }
 
 /* Whether no seed above `seed` can beat or tie: the best possible error is reached, and a tie goes to the smaller seed. */
 static int is_settled(const block_search *search, const best_candidate *best, double floor, uint32_t seed) {
@@ -256,11 +256,11 @@ static float limit_of(const block_search *search, const best_candidate *best, do
 static void examine(const block_search *search, const double *roots, const double *target, double length, uint32_t seed,
                     best_candidate *best) {
     seed_lattice lattice;
-    seed_lattice_make(&lattice, &search->profile, search->shape.rows, roots, seed);
+    slmi_seed_lattice_make(&lattice, &search->profile, search->shape.rows, roots, seed);
     /* The paper's candidate is a good first one for the exact search too. */
-    candidate_search_paper(&search->profile, &lattice, seed, target, best);
+    slmi_candidate_search_paper(&search->profile, &lattice, seed, target, best);
     if (search->mode == SLM_SEARCH_EXACT) {
-        candidate_search_exact(&search->profile, &lattice, seed, target, length, best);
+        slmi_candidate_search_exact(&search->profile, &lattice, seed, target, length, best);
     }
 }
 
@@ -341,7 +341,7 @@ static uint64_t search_batch(const block_search *search, block_scratch *scratch,
             scan.basis = search->tables.basis + (size_t)scan.first_seed * rows * search->shape.columns;
             shortest = search->tables.shortest + scan.first_seed;
         } else {
-            scan_basis_fill(&search->profile, search->shape, scratch->roots, scan.first_seed, tile, scratch->basis, scratch->shortest);
+            slmi_scan_basis_fill(&search->profile, search->shape, scratch->roots, scan.first_seed, tile, scratch->basis, scratch->shortest);
             scan.basis = scratch->basis;
             shortest = scratch->shortest;
         }
@@ -363,7 +363,7 @@ static uint64_t search_batch(const block_search *search, block_scratch *scratch,
 
 /* Gives a block's result to the caller. */
 static void deliver(const block_search *search, size_t block, const best_candidate *best, uint64_t *records, double *errors) {
-    records[block] = candidate_record(&search->profile, best->key);
+    records[block] = slmi_candidate_record(&search->profile, best->key);
     if (errors != NULL) {
         errors[block] = best->error;
     }
@@ -379,8 +379,8 @@ static uint64_t search_waiting(const block_search *search, block_scratch *scratc
     return examined;
 }
 
-uint64_t block_search_run(const block_search *search, block_scratch *scratch, const double *targets, size_t count, uint64_t *records,
-                          double *errors) {
+uint64_t slmi_block_search_run(const block_search *search, block_scratch *scratch, const double *targets, size_t count, uint64_t *records,
+                               double *errors) {
     const unsigned rows = search->shape.rows;
     uint64_t examined = 0;
     size_t waiting = 0;
@@ -389,8 +389,8 @@ uint64_t block_search_run(const block_search *search, block_scratch *scratch, co
         if (scratch->has_near) {
             if (i % NEAR_BLOCKS == 0) {
                 const uint64_t before = scratch->near_counts.examined;
-                near_search(&search->cells, &scratch->near, search->mode, target, count - i < NEAR_BLOCKS ? count - i : NEAR_BLOCKS,
-                            scratch->near_best, &scratch->near_counts);
+                slmi_near_search(&search->cells, &scratch->near, search->mode, target, count - i < NEAR_BLOCKS ? count - i : NEAR_BLOCKS,
+                                 scratch->near_best, &scratch->near_counts);
                 examined += scratch->near_counts.examined - before;
             }
             if (scratch->near_best[i % NEAR_BLOCKS].error < INFINITY) {
@@ -405,7 +405,7 @@ uint64_t block_search_run(const block_search *search, block_scratch *scratch, co
         }
         const double length = sqrt(square);
         const double floor =
-            scratch->roots == NULL ? candidate_floor(target, rows) : 0; /* T is an integer; times a root it is any number */
+            scratch->roots == NULL ? slmi_candidate_floor(target, rows) : 0; /* T is an integer; times a root it is any number */
         examine(search, scratch->roots, target, length, 1, &best);
         examined++;
         if (is_settled(search, &best, floor, 1)) { /* such as a block of zeros */

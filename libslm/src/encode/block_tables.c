@@ -18,37 +18,37 @@ static void *allocate_aligned(const slm_allocator *allocator, uint64_t bytes, vo
 /* Float error. Let u = 2^-24, k basis columns, C rows; target and columns are unit vectors rounded to float. A computed product of a
  * column and the target errs by at most (C + 2) u (Cauchy-Schwarz; fused or not, any order), so its square by 2 |y_i| (C + 2) u and
  * second-order terms, the sum of the squares by 2 sqrt(k) (C + 2) u as |y| <= 1, and the k subtractions from 1 by k u. Doubled here. */
-float scan_margin(scan_shape shape) {
+float slmi_scan_margin(scan_shape shape) {
     const double unit = 1.0 / (1 << 24);
     return (float)(2 * unit * (2 * sqrt(shape.columns) * (shape.rows + 2) + shape.columns + 4));
 }
 
 static uint32_t groups_of(const slm_profile *profile) { return ((UINT32_C(1) << profile->K) + SCAN_LANES - 1) / SCAN_LANES; }
 
-int seed_tables_fit(const slm_profile *profile, unsigned rows) {
-    const scan_shape shape = scan_shape_of(profile, rows);
+int slmi_seed_tables_fit(const slm_profile *profile, unsigned rows) {
+    const scan_shape shape = slmi_scan_shape_of(profile, rows);
     const uint64_t floats = (uint64_t)groups_of(profile) * SCAN_LANES * (shape.columns * rows + 1);
     return floats * sizeof(float) <= BASIS_BYTES_MAX;
 }
 
-slm_status seed_tables_create(seed_tables *tables, const slm_profile *profile, unsigned rows, const slm_allocator *allocator) {
-    *tables = (seed_tables){.profile = *profile, .shape = scan_shape_of(profile, rows), .groups = groups_of(profile)};
+slm_status slmi_seed_tables_create(seed_tables *tables, const slm_profile *profile, unsigned rows, const slm_allocator *allocator) {
+    *tables = (seed_tables){.profile = *profile, .shape = slmi_scan_shape_of(profile, rows), .groups = groups_of(profile)};
     const uint64_t seeds = (uint64_t)tables->groups * SCAN_LANES;
     void *basis;
-    tables->margin = scan_margin(tables->shape);
+    tables->margin = slmi_scan_margin(tables->shape);
     tables->memory[0] = allocate_aligned(allocator, seeds * tables->shape.columns * rows * sizeof(float), &basis);
     tables->memory[1] = slmi_allocate(allocator, seeds, sizeof(float));
     if (tables->memory[0] == NULL || tables->memory[1] == NULL) {
-        seed_tables_free(tables, allocator);
+        slmi_seed_tables_free(tables, allocator);
         return SLM_E_MEMORY;
     }
     tables->basis = basis;
     tables->shortest = tables->memory[1];
-    scan_basis_fill(profile, tables->shape, NULL, 0, tables->groups, tables->basis, tables->shortest);
+    slmi_scan_basis_fill(profile, tables->shape, NULL, 0, tables->groups, tables->basis, tables->shortest);
     return SLM_OK;
 }
 
-void seed_tables_free(seed_tables *tables, const slm_allocator *allocator) {
+void slmi_seed_tables_free(seed_tables *tables, const slm_allocator *allocator) {
     for (unsigned i = 0; i < sizeof tables->memory / sizeof tables->memory[0]; i++) {
         slmi_free(allocator, tables->memory[i]);
         tables->memory[i] = NULL;
@@ -57,7 +57,7 @@ void seed_tables_free(seed_tables *tables, const slm_allocator *allocator) {
     tables->integers = NULL;
 }
 
-int seed_tables_completable(const seed_tables *tables) {
+int slmi_seed_tables_completable(const seed_tables *tables) {
     const scan_shape shape = tables->shape;
     return tables->profile.K <= 16 && shape.columns > 0 && tables->profile.P < shape.rows && shape.rows <= 2 * FILTER_PAIRS_MAX &&
            shape.columns <= 4 * FILTER_FOURS_MAX;
@@ -81,7 +81,7 @@ static void store_brief(const seed_tables *tables, uint32_t seed, const seed_lat
     }
 }
 
-seed_brief seed_tables_brief(const seed_tables *tables, uint32_t seed) {
+seed_brief slmi_seed_tables_brief(const seed_tables *tables, uint32_t seed) {
     const size_t floats = triangle_floats(tables);
     const float *triangle = tables->triangles + seed * (floats + 2);
     const int16_t *entries = tables->entries + seed * (size_t)tables->shape.rows * tables->profile.P;
@@ -106,7 +106,7 @@ static void store_integers(const seed_tables *tables, uint32_t seed) {
     }
 }
 
-slm_status seed_tables_complete(seed_tables *tables, const slm_allocator *allocator) {
+slm_status slmi_seed_tables_complete(seed_tables *tables, const slm_allocator *allocator) {
     const scan_shape shape = tables->shape;
     const uint64_t seeds = (uint64_t)tables->groups * SCAN_LANES;
     seed_lattice lattice;
@@ -133,7 +133,7 @@ slm_status seed_tables_complete(seed_tables *tables, const slm_allocator *alloca
     for (uint32_t seed = 0; seed < seeds; seed++) {
         store_integers(tables, seed); /* zeros where there is no seed */
         if (!shape.complement && seed > 0 && seed >> tables->profile.K == 0) {
-            seed_lattice_make(&lattice, &tables->profile, shape.rows, NULL, seed);
+            slmi_seed_lattice_make(&lattice, &tables->profile, shape.rows, NULL, seed);
             store_brief(tables, seed, &lattice);
         }
     }

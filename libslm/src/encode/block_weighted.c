@@ -23,12 +23,12 @@ static uint64_t element_of(const slm_encoder *encoder, const encode_worker *work
     return worker->element + block / whole * shape.length + block % whole * C;
 }
 
-uint64_t block_weighted_search(const slm_encoder *encoder, encode_worker *worker, piece_shape shape, bool short_last, size_t blocks,
-                               uint64_t *records) {
+uint64_t slmi_block_weighted_search(const slm_encoder *encoder, encode_worker *worker, piece_shape shape, bool short_last, size_t blocks,
+                                    uint64_t *records) {
     const block_search *search = short_last ? encoder->short_last : encoder->blocks;
     block_scratch *scratch = short_last ? worker->block_short : worker->block;
     const importance *of = encoder->importance;
-    const unsigned rows = block_search_rows(search);
+    const unsigned rows = slmi_block_search_rows(search);
     weighted_block *order = worker->order;
     uint64_t examined = 0;
     for (size_t b = 0; b < blocks; b++) {
@@ -45,12 +45,12 @@ uint64_t block_weighted_search(const slm_encoder *encoder, encode_worker *worker
                 worker->gathered[(last - first) * rows + c] = worker->targets[order[last].block * rows + c] * roots[c];
             }
         }
-        block_scratch_weigh(scratch, roots);
-        examined += block_search_run(search, scratch, worker->gathered, last - first, worker->gathered_records, NULL);
+        slmi_block_scratch_weigh(scratch, roots);
+        examined += slmi_block_search_run(search, scratch, worker->gathered, last - first, worker->gathered_records, NULL);
         for (size_t i = first; i < last; i++) {
             records[order[i].block] = worker->gathered_records[i - first];
         }
     }
-    block_scratch_weigh(scratch, NULL);
+    slmi_block_scratch_weigh(scratch, NULL);
     return examined;
 }

@@ -12,7 +12,7 @@ static const char *kernel_of(const slm_encoder *encoder) { return encoder->kerne
 static slm_status prepare(slm_encoder *encoder) {
     const slm_profile *profile = &encoder->coding.profile;
     if (encoder->importance != NULL) {
-        const slm_status aimed = importance_aim(encoder->importance, encoder->coding.rotation);
+        const slm_status aimed = slmi_importance_aim(encoder->importance, encoder->coding.rotation);
         if (aimed != SLM_OK) {
             return aimed;
         }
@@ -21,19 +21,20 @@ static slm_status prepare(slm_encoder *encoder) {
         if (encoder->trellis != NULL) {
             return SLM_OK;
         }
-        const slm_status made = trellis_search_create(&encoder->trellis, profile, kernel_of(encoder), &encoder->allocator);
-        return made == SLM_OK && encoder->search == SLM_SEARCH_FAST ? trellis_search_make_fast(encoder->trellis) : made;
+        const slm_status made = slmi_trellis_search_create(&encoder->trellis, profile, kernel_of(encoder), &encoder->allocator);
+        return made == SLM_OK && encoder->search == SLM_SEARCH_FAST ? slmi_trellis_search_make_fast(encoder->trellis) : made;
     }
     const unsigned rest = (unsigned)(encoder->coding.run_length % profile->C);
     slm_status status = SLM_OK;
     if (encoder->blocks == NULL && encoder->coding.run_length >= profile->C) {
-        status = block_search_create(&encoder->blocks, profile, profile->C, encoder->search, kernel_of(encoder), &encoder->allocator);
+        status = slmi_block_search_create(&encoder->blocks, profile, profile->C, encoder->search, kernel_of(encoder), &encoder->allocator);
     }
-    if (status == SLM_OK && (encoder->short_last == NULL || block_search_rows(encoder->short_last) != rest)) {
-        block_search_free(encoder->short_last);
+    if (status == SLM_OK && (encoder->short_last == NULL || slmi_block_search_rows(encoder->short_last) != rest)) {
+        slmi_block_search_free(encoder->short_last);
         encoder->short_last = NULL;
         if (rest != 0) {
-            status = block_search_create(&encoder->short_last, profile, rest, encoder->search, kernel_of(encoder), &encoder->allocator);
+            status =
+                slmi_block_search_create(&encoder->short_last, profile, rest, encoder->search, kernel_of(encoder), &encoder->allocator);
         }
     }
     return status;
@@ -132,17 +133,17 @@ slm_status slm_encoder_set_importance(slm_encoder *encoder, const float *values,
         if (encoder->search == SLM_SEARCH_PAPER) {
             return slmi_fail_call(error, SLM_E_ARGUMENT, "the paper's search takes all errors alike");
         }
-        slm_status status = importance_create(&made, values, columns, &encoder->allocator);
+        slm_status status = slmi_importance_create(&made, values, columns, &encoder->allocator);
         if (status == SLM_OK && made != NULL) {
-            status = importance_aim(made, encoder->coding.rotation);
+            status = slmi_importance_aim(made, encoder->coding.rotation);
         }
         if (status != SLM_OK) {
-            importance_free(made);
+            slmi_importance_free(made);
             return status == SLM_E_MEMORY ? slmi_fail_memory(error)
                                           : slmi_fail_call(error, status, "an importance is a finite number of at least 0 for each column");
         }
     }
-    importance_free(encoder->importance);
+    slmi_importance_free(encoder->importance);
     encoder->importance = made;
     return SLM_OK;
 }
@@ -161,19 +162,19 @@ slm_status slm_encoder_set_hessian(slm_encoder *encoder, const slm_hessian *hess
 void slm_encoder_free(slm_encoder *encoder) {
     if (encoder != NULL) {
         const slm_allocator allocator = encoder->allocator;
-        block_search_free(encoder->blocks);
-        block_search_free(encoder->short_last);
-        trellis_search_free(encoder->trellis);
-        importance_free(encoder->importance);
+        slmi_block_search_free(encoder->blocks);
+        slmi_block_search_free(encoder->short_last);
+        slmi_trellis_search_free(encoder->trellis);
+        slmi_importance_free(encoder->importance);
         slmi_free(&allocator, encoder);
     }
 }
 
 const char *slm_encoder_kernel(const slm_encoder *encoder) {
     if (encoder->trellis != NULL) {
-        return trellis_search_kernel(encoder->trellis);
+        return slmi_trellis_search_kernel(encoder->trellis);
     }
-    return block_search_kernel(encoder->blocks != NULL ? encoder->blocks : encoder->short_last);
+    return slmi_block_search_kernel(encoder->blocks != NULL ? encoder->blocks : encoder->short_last);
 }
 
 unsigned slm_recommended_rotation(const slm_profile *profile, uint64_t run_length) {

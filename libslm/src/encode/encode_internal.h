@@ -69,42 +69,43 @@ typedef struct encode_worker {
     block_scratch *block;
     block_scratch *block_short;
     trellis_scratch *trellis;
-    double *feedback; /* trellis_encode_feedback's */
+    double *feedback; /* slmi_trellis_encode_feedback's */
 } encode_worker;
 
 /* Pieces of a tensor of the encoder's coding: the largest shape of one. */
-piece_shape encode_piece_shape(const slm_encoder *encoder, uint64_t elements);
+piece_shape slmi_encode_piece_shape(const slm_encoder *encoder, uint64_t elements);
 /* Bytes of the codes of `length` weights of a run from a block's first. */
-uint64_t encode_code_bytes(const slm_encoder *encoder, uint64_t length);
+uint64_t slmi_encode_code_bytes(const slm_encoder *encoder, uint64_t length);
 
-slm_status encode_worker_create(encode_worker *worker, const slm_encoder *encoder, piece_shape largest);
-void encode_worker_free(encode_worker *worker);
+slm_status slmi_encode_worker_create(encode_worker *worker, const slm_encoder *encoder, piece_shape largest);
+void slmi_encode_worker_free(encode_worker *worker);
 
 /* encode_piece.c. Adds to the statistics of weights [first, first + count) of a piece. `column`: that of the first one in its run. */
-void encode_piece_measure(const slm_encoder *encoder, encode_worker *worker, uint64_t first, uint64_t count, uint64_t column,
-                          weight_stats *stats);
-/* Trellis coding: the rule's scale for weights whose statistics are given; `sample` as in trellis_choose_scale(), its first run being at
- * `element` of the tensor. */
-slm_status encode_trellis_scale(const slm_encoder *encoder, encode_worker *worker, const weight_stats *stats, const float *sample,
-                                uint64_t runs, uint64_t element, uint64_t stride, uint16_t *scale);
+void slmi_encode_piece_measure(const slm_encoder *encoder, encode_worker *worker, uint64_t first, uint64_t count, uint64_t column,
+                               weight_stats *stats);
+/* Trellis coding: the rule's scale for weights whose statistics are given; `sample` as in slmi_trellis_choose_scale(), its first run being
+ * at `element` of the tensor. */
+slm_status slmi_encode_trellis_scale(const slm_encoder *encoder, encode_worker *worker, const weight_stats *stats, const float *sample,
+                                     uint64_t runs, uint64_t element, uint64_t stride, uint16_t *scale);
 /* The rule's scale of segment s, whose statistics are given. */
-slm_status encode_piece_scale(const slm_encoder *encoder, encode_worker *worker, piece_shape shape, uint64_t s, const weight_stats *stats);
+slm_status slmi_encode_piece_scale(const slm_encoder *encoder, encode_worker *worker, piece_shape shape, uint64_t s,
+                                   const weight_stats *stats);
 /* Codes a piece that was measured, with worker->scales, to worker->codes and worker->stats. */
-slm_status encode_piece_search(const slm_encoder *encoder, encode_worker *worker, piece_shape shape, uint64_t column);
+slm_status slmi_encode_piece_search(const slm_encoder *encoder, encode_worker *worker, piece_shape shape, uint64_t column);
 /* The same with each of the candidates around every segment's scale: the least error stays, of several the smallest scale. */
-slm_status encode_piece_search_scales(const slm_encoder *encoder, encode_worker *worker, piece_shape shape, uint64_t column);
+slm_status slmi_encode_piece_search_scales(const slm_encoder *encoder, encode_worker *worker, piece_shape shape, uint64_t column);
 
 /* block_piece.c. Prepares worker->rotated [first, first + count) from worker->weights and adds to the statistics of the rotated weights, in
  * their order. `column`: that of the first weight in its run, a multiple of the rotation's size. */
-void block_piece_measure(const slm_encoder *encoder, encode_worker *worker, uint64_t first, uint64_t count, uint64_t column,
-                         weight_stats *stats);
+void slmi_block_piece_measure(const slm_encoder *encoder, encode_worker *worker, uint64_t first, uint64_t count, uint64_t column,
+                              weight_stats *stats);
 /* Codes a piece that was measured, with worker->scales; sets worker->codes and worker->stats. `column`: that of each segment's first weight
  * in its run. */
-void block_piece_encode(const slm_encoder *encoder, encode_worker *worker, piece_shape shape, uint64_t column);
+void slmi_block_piece_encode(const slm_encoder *encoder, encode_worker *worker, piece_shape shape, uint64_t column);
 
 /* block_weighted.c. Records of the blocks whose targets are in worker->targets, under the encoder's importance; returns how many seeds were
  * looked at closely. */
-uint64_t block_weighted_search(const slm_encoder *encoder, encode_worker *worker, piece_shape shape, bool short_last, size_t blocks,
-                               uint64_t *records);
+uint64_t slmi_block_weighted_search(const slm_encoder *encoder, encode_worker *worker, piece_shape shape, bool short_last, size_t blocks,
+                                    uint64_t *records);
 
 #endif

@@ -5,10 +5,10 @@
 #include "block_scale.h"
 #include "encode_internal.h"
 
-void encode_piece_measure(const slm_encoder *encoder, encode_worker *worker, uint64_t first, uint64_t count, uint64_t column,
-                          weight_stats *stats) {
+void slmi_encode_piece_measure(const slm_encoder *encoder, encode_worker *worker, uint64_t first, uint64_t count, uint64_t column,
+                               weight_stats *stats) {
     if (encoder->trellis == NULL) {
-        block_piece_measure(encoder, worker, first, count, column, stats);
+        slmi_block_piece_measure(encoder, worker, first, count, column, stats);
         return;
     }
     for (uint64_t i = first; i < first + count; i++) {
@@ -19,64 +19,67 @@ void encode_piece_measure(const slm_encoder *encoder, encode_worker *worker, uin
     stats->weights += count;
 }
 
-slm_status encode_trellis_scale(const slm_encoder *encoder, encode_worker *worker, const weight_stats *stats, const float *sample,
-                                uint64_t runs, uint64_t element, uint64_t stride, uint16_t *scale) {
+slm_status slmi_encode_trellis_scale(const slm_encoder *encoder, encode_worker *worker, const weight_stats *stats, const float *sample,
+                                     uint64_t runs, uint64_t element, uint64_t stride, uint16_t *scale) {
     const slm_hessian *hessian = encoder->hessian;
-    trellis_scratch_weigh(worker->trellis, hessian != NULL ? &hessian->search : encoder->importance, element);
-    const slm_status status = trellis_choose_scale(encoder->trellis, worker->trellis, &encoder->coding, stats, sample, runs, stride, scale);
+    slmi_trellis_scratch_weigh(worker->trellis, hessian != NULL ? &hessian->search : encoder->importance, element);
+    const slm_status status =
+        slmi_trellis_choose_scale(encoder->trellis, worker->trellis, &encoder->coding, stats, sample, runs, stride, scale);
     if (status == SLM_OK && hessian != NULL) {
-        *scale = trellis_feedback_scale(encoder->trellis, &encoder->coding, hessian, *scale);
+        *scale = slmi_trellis_feedback_scale(encoder->trellis, &encoder->coding, hessian, *scale);
     }
     return status;
 }
 
 /* The scale of segment s of a piece in memory. */
-slm_status encode_piece_scale(const slm_encoder *encoder, encode_worker *worker, piece_shape shape, uint64_t s, const weight_stats *stats) {
+slm_status slmi_encode_piece_scale(const slm_encoder *encoder, encode_worker *worker, piece_shape shape, uint64_t s,
+                                   const weight_stats *stats) {
     const slm_profile *profile = &encoder->coding.profile;
     const uint64_t first = s * shape.length;
     if (encoder->trellis != NULL) {
-        return encode_trellis_scale(encoder, worker, stats, worker->weights + first, 1, worker->element + first, 0, &worker->scales[s]);
+        return slmi_encode_trellis_scale(encoder, worker, stats, worker->weights + first, 1, worker->element + first, 0,
+                                         &worker->scales[s]);
     }
     const uint64_t blocks = shape.length / profile->C;
-    const size_t count = block_scale_sample(profile, blocks);
+    const size_t count = slmi_block_scale_sample(profile, blocks);
     for (size_t i = 0; i < count; i++) {
         memcpy(worker->sample + i * profile->C, worker->rotated + first + i * blocks / count * profile->C,
                profile->C * sizeof *worker->sample);
     }
-    worker->scales[s] = block_choose_scale(encoder->blocks, worker->block, &encoder->coding, stats, worker->sample, count, worker->targets,
-                                           worker->records);
+    worker->scales[s] = slmi_block_choose_scale(encoder->blocks, worker->block, &encoder->coding, stats, worker->sample, count,
+                                                worker->targets, worker->records);
     return SLM_OK;
 }
 
 /* Codes a piece that was measured, with worker->scales, to worker->codes and worker->stats. */
-slm_status encode_piece_search(const slm_encoder *encoder, encode_worker *worker, piece_shape shape, uint64_t column) {
+slm_status slmi_encode_piece_search(const slm_encoder *encoder, encode_worker *worker, piece_shape shape, uint64_t column) {
     if (encoder->trellis == NULL) {
-        block_piece_encode(encoder, worker, shape, column);
+        slmi_block_piece_encode(encoder, worker, shape, column);
         return SLM_OK;
     }
     if (encoder->hessian != NULL) {
-        const size_t run_bytes = (size_t)encode_code_bytes(encoder, shape.length);
+        const size_t run_bytes = (size_t)slmi_encode_code_bytes(encoder, shape.length);
         slm_status status = SLM_OK;
         for (uint64_t s = 0; status == SLM_OK && s < shape.segments; s++) {
-            status = trellis_encode_feedback(encoder->trellis, worker->trellis, &encoder->coding, encoder->hessian, worker->feedback,
-                                             worker->weights + s * shape.length, worker->scales[s], worker->codes + s * run_bytes,
-                                             &worker->stats[s]);
+            status = slmi_trellis_encode_feedback(encoder->trellis, worker->trellis, &encoder->coding, encoder->hessian, worker->feedback,
+                                                  worker->weights + s * shape.length, worker->scales[s], worker->codes + s * run_bytes,
+                                                  &worker->stats[s]);
         }
         return status;
     }
-    trellis_scratch_weigh(worker->trellis, encoder->importance, worker->element);
-    return trellis_encode_runs(encoder->trellis, worker->trellis, &encoder->coding, worker->weights, worker->scales, (size_t)shape.segments,
-                               worker->codes, worker->stats);
+    slmi_trellis_scratch_weigh(worker->trellis, encoder->importance, worker->element);
+    return slmi_trellis_encode_runs(encoder->trellis, worker->trellis, &encoder->coding, worker->weights, worker->scales,
+                                    (size_t)shape.segments, worker->codes, worker->stats);
 }
 
 /* Tries every candidate for every segment: the least error stays, of several the smallest scale. */
-slm_status encode_piece_search_scales(const slm_encoder *encoder, encode_worker *worker, piece_shape shape, uint64_t column) {
+slm_status slmi_encode_piece_search_scales(const slm_encoder *encoder, encode_worker *worker, piece_shape shape, uint64_t column) {
     const uint64_t segments = shape.segments;
-    const size_t bytes = (size_t)encode_code_bytes(encoder, shape.length);
+    const size_t bytes = (size_t)slmi_encode_code_bytes(encoder, shape.length);
     unsigned most = 0;
     for (uint64_t s = 0; s < segments; s++) {
         uint16_t *candidates = worker->candidates + s * encoder->candidates;
-        const unsigned count = scale_candidates(&encoder->coding, worker->scales[s], encoder->candidates, candidates);
+        const unsigned count = slmi_scale_candidates(&encoder->coding, worker->scales[s], encoder->candidates, candidates);
         for (unsigned i = count; i < encoder->candidates; i++) {
             candidates[i] = candidates[count - 1];
         }
@@ -86,7 +89,7 @@ slm_status encode_piece_search_scales(const slm_encoder *encoder, encode_worker 
         for (uint64_t s = 0; s < segments; s++) {
             worker->scales[s] = worker->candidates[s * encoder->candidates + i];
         }
-        const slm_status status = encode_piece_search(encoder, worker, shape, column);
+        const slm_status status = slmi_encode_piece_search(encoder, worker, shape, column);
         if (status != SLM_OK) {
             return status;
         }

@@ -102,8 +102,8 @@ static slm_encode_state state_of(const encode_job *job, uint64_t pieces, const s
     }
     slm_encode_state state = {.group = job->first_run, .pieces = pieces, .scale = job->scale};
     state.elements = at.run * encoder->coding.run_length + at.column;
-    state.code_bytes = at.run * encode_code_bytes(encoder, encoder->coding.run_length);
-    state.code_bytes += at.column > 0 ? encode_code_bytes(encoder, at.column) : 0;
+    state.code_bytes = at.run * slmi_encode_code_bytes(encoder, encoder->coding.run_length);
+    state.code_bytes += at.column > 0 ? slmi_encode_code_bytes(encoder, at.column) : 0;
     state.scales = !encoder->scale_per_run ? 1 : job->pass == PASS_SCALE_AND_CODE ? at.run : job->first_run + 1;
     state.report = (slm_encode_report){search->squared_norm, search->squared_error, search->maximum_error, search->blocks,
                                        search->examined,     search->weighted_norm, search->weighted_error};
@@ -124,23 +124,23 @@ static slm_status read_weights(const slm_encode_io *io, uint64_t first, uint64_t
 static slm_status code_piece(const encode_job *job, encode_worker *worker, const place *at, piece_result *result) {
     const slm_encoder *encoder = job->encoder;
     const slm_encode_io *io = job->io;
-    const uint64_t run_bytes = encode_code_bytes(encoder, encoder->coding.run_length);
-    const uint64_t piece_bytes = at->shape.segments * encode_code_bytes(encoder, at->shape.length);
+    const uint64_t run_bytes = slmi_encode_code_bytes(encoder, encoder->coding.run_length);
+    const uint64_t piece_bytes = at->shape.segments * slmi_encode_code_bytes(encoder, at->shape.length);
     const bool own_scales = job->pass == PASS_SCALE_AND_CODE;
     slm_status status = SLM_OK;
     for (uint64_t s = 0; s < at->shape.segments; s++) {
         weight_stats stats = {0, 0, 0};
-        encode_piece_measure(encoder, worker, s * at->shape.length, at->shape.length, at->column, &stats);
+        slmi_encode_piece_measure(encoder, worker, s * at->shape.length, at->shape.length, at->column, &stats);
         worker->scales[s] = job->scale;
         if (own_scales) {
-            status = encode_piece_scale(encoder, worker, at->shape, s, &stats);
+            status = slmi_encode_piece_scale(encoder, worker, at->shape, s, &stats);
             if (status != SLM_OK) {
                 return status;
             }
         }
     }
-    status = own_scales && encoder->candidates > 1 ? encode_piece_search_scales(encoder, worker, at->shape, at->column)
-                                                   : encode_piece_search(encoder, worker, at->shape, at->column);
+    status = own_scales && encoder->candidates > 1 ? slmi_encode_piece_search_scales(encoder, worker, at->shape, at->column)
+                                                   : slmi_encode_piece_search(encoder, worker, at->shape, at->column);
     for (uint64_t s = 0; status == SLM_OK && s < at->shape.segments; s++) {
         search_stats_add(&result->search, &worker->stats[s]);
     }
@@ -151,7 +151,7 @@ static slm_status code_piece(const encode_job *job, encode_worker *worker, const
         return status;
     }
     /* Whole blocks before the column lie in whole bytes. */
-    const uint64_t offset = at->run * run_bytes + (at->column > 0 ? encode_code_bytes(encoder, at->column) : 0);
+    const uint64_t offset = at->run * run_bytes + (at->column > 0 ? slmi_encode_code_bytes(encoder, at->column) : 0);
     return io->write_codes(io->context, offset, (size_t)piece_bytes, worker->codes);
 }
 
@@ -164,7 +164,7 @@ static slm_status do_piece(const encode_job *job, encode_worker *worker, uint64_
     if (status == SLM_OK) {
         if (job->pass == PASS_MEASURE) {
             for (uint64_t s = 0; s < at.shape.segments; s++) {
-                encode_piece_measure(job->encoder, worker, s * at.shape.length, at.shape.length, at.column, &result->weights);
+                slmi_encode_piece_measure(job->encoder, worker, s * at.shape.length, at.shape.length, at.column, &result->weights);
             }
         } else {
             status = code_piece(job, worker, &at, result);
@@ -253,7 +253,7 @@ static slm_status sample_blocks(encode_job *job, encode_worker *worker, size_t *
     const unsigned C = coding->profile.C;
     const uint64_t run_blocks = coding->run_length / C;
     const uint64_t segment = coding->rotation != 0 ? UINT64_C(1) << coding->rotation : 1;
-    *count = block_scale_sample(&coding->profile, job->runs * run_blocks);
+    *count = slmi_block_scale_sample(&coding->profile, job->runs * run_blocks);
     for (size_t i = 0; i < *count; i++) {
         const uint64_t block = (uint64_t)i * (job->runs * run_blocks / *count);
         const uint64_t column = block % run_blocks * C;
@@ -266,7 +266,7 @@ static slm_status sample_blocks(encode_job *job, encode_worker *worker, size_t *
         if (status != SLM_OK) {
             return status;
         }
-        block_piece_measure(job->encoder, worker, 0, count_read, first, &ignored);
+        slmi_block_piece_measure(job->encoder, worker, 0, count_read, first, &ignored);
         memcpy(worker->sample + i * C, worker->rotated + (column - first), C * sizeof *worker->sample);
     }
     return SLM_OK;
@@ -304,8 +304,8 @@ static slm_status choose_group_scale(encode_job *job, encode_worker *worker, con
         status = sample_runs(job, &encoder->allocator, &sample, &runs);
         if (status == SLM_OK) {
             const uint64_t run_length = encoder->coding.run_length;
-            status = encode_trellis_scale(encoder, worker, stats, sample, runs, job->first_run * run_length, job->runs / runs * run_length,
-                                          &job->scale);
+            status = slmi_encode_trellis_scale(encoder, worker, stats, sample, runs, job->first_run * run_length,
+                                               job->runs / runs * run_length, &job->scale);
         }
         slmi_free(&encoder->allocator, sample);
         return status;
@@ -313,8 +313,8 @@ static slm_status choose_group_scale(encode_job *job, encode_worker *worker, con
     size_t blocks = 0;
     status = sample_blocks(job, worker, &blocks);
     if (status == SLM_OK) {
-        job->scale = block_choose_scale(encoder->blocks, worker->block, &encoder->coding, stats, worker->sample, blocks, worker->targets,
-                                        worker->records);
+        job->scale = slmi_block_choose_scale(encoder->blocks, worker->block, &encoder->coding, stats, worker->sample, blocks,
+                                             worker->targets, worker->records);
     }
     return status;
 }
@@ -322,7 +322,7 @@ static slm_status choose_group_scale(encode_job *job, encode_worker *worker, con
 /* Codes the whole group with each candidate around job->scale, keeping nothing but the error. */
 static slm_status search_group_scales(encode_job *job, encode_worker *workers, unsigned threads, search_stats *spent) {
     uint16_t candidates[SCALE_CANDIDATES_MAX];
-    const unsigned count = scale_candidates(&job->encoder->coding, job->scale, job->encoder->candidates, candidates);
+    const unsigned count = slmi_scale_candidates(&job->encoder->coding, job->scale, job->encoder->candidates, candidates);
     job->scale = candidates[0];
     double least = 0;
     for (unsigned i = 0; count > 1 && i < count; i++) {
@@ -429,7 +429,7 @@ slm_status slm_encode_tensor(const slm_encoder *encoder, uint64_t elements, cons
     }
     job->encoder = encoder;
     job->io = io;
-    job->shape = encode_piece_shape(encoder, elements);
+    job->shape = slmi_encode_piece_shape(encoder, elements);
     job->runs = runs;
     job->failed_element = UINT64_MAX;
     if (!job->shape.is_part && job->shape.segments > runs) {
@@ -438,14 +438,14 @@ slm_status slm_encode_tensor(const slm_encoder *encoder, uint64_t elements, cons
     unsigned threads = encoder->threads < 1 ? 1 : encoder->threads > THREADS_MAX ? THREADS_MAX : encoder->threads;
     const uint64_t pieces = count_pieces(job);
     if (encoder->blocks != NULL) {
-        block_search_prepare(encoder->blocks, runs * (encoder->coding.run_length / encoder->coding.profile.C), threads);
+        slmi_block_search_prepare(encoder->blocks, runs * (encoder->coding.run_length / encoder->coding.profile.C), threads);
     }
     threads = threads > pieces ? (unsigned)pieces : threads;
     encode_worker *workers = slmi_allocate_zeroed(allocator, threads, sizeof *workers);
     unsigned ready = 0;
     slm_status status = workers != NULL ? SLM_OK : SLM_E_MEMORY;
     while (status == SLM_OK && ready < threads) {
-        status = encode_worker_create(&workers[ready], encoder, job->shape);
+        status = slmi_encode_worker_create(&workers[ready], encoder, job->shape);
         ready += status == SLM_OK;
     }
     if (status == SLM_E_MEMORY && ready > 0) {
@@ -463,7 +463,7 @@ slm_status slm_encode_tensor(const slm_encoder *encoder, uint64_t elements, cons
     }
     const uint64_t failed_element = job->failed_element;
     while (ready > 0) {
-        encode_worker_free(&workers[--ready]);
+        slmi_encode_worker_free(&workers[--ready]);
     }
     slmi_free(allocator, workers);
     slmi_free(allocator, job);

@@ -7,7 +7,7 @@
 #define TRELLIS_PIECES 4                /* where there are so many pieces of them */
 #define TRELLIS_PIECE_WEIGHTS (1 << 20) /* that are no longer than this */
 
-piece_shape encode_piece_shape(const slm_encoder *encoder, uint64_t elements) {
+piece_shape slmi_encode_piece_shape(const slm_encoder *encoder, uint64_t elements) {
     const slm_coding *coding = &encoder->coding;
     piece_shape shape = {1, coding->run_length, false};
     if (coding->profile.coding == SLM_CODING_TRELLIS) {
@@ -23,8 +23,8 @@ piece_shape encode_piece_shape(const slm_encoder *encoder, uint64_t elements) {
         shape.segments = shape.segments < together ? together : shape.segments;
         return shape;
     }
-    const uint64_t blocks = block_search_piece(encoder->blocks != NULL ? encoder->blocks : encoder->short_last,
-                                               elements / coding->profile.C, encoder->importance != NULL);
+    const uint64_t blocks = slmi_block_search_piece(encoder->blocks != NULL ? encoder->blocks : encoder->short_last,
+                                                    elements / coding->profile.C, encoder->importance != NULL);
     const uint64_t run_blocks = slm_profile_blocks(&coding->profile, coding->run_length);
     if (run_blocks <= blocks) {
         shape.segments = blocks / run_blocks;
@@ -43,21 +43,23 @@ piece_shape encode_piece_shape(const slm_encoder *encoder, uint64_t elements) {
     return shape;
 }
 
-uint64_t encode_code_bytes(const slm_encoder *encoder, uint64_t length) { return slm_profile_run_bytes(&encoder->coding.profile, length); }
+uint64_t slmi_encode_code_bytes(const slm_encoder *encoder, uint64_t length) {
+    return slm_profile_run_bytes(&encoder->coding.profile, length);
+}
 
-slm_status encode_worker_create(encode_worker *worker, const slm_encoder *encoder, piece_shape largest) {
+slm_status slmi_encode_worker_create(encode_worker *worker, const slm_encoder *encoder, piece_shape largest) {
     const slm_allocator *allocator = &encoder->allocator;
     const uint64_t weights = largest.segments * largest.length;
     slm_status status = SLM_OK;
     *worker = (encode_worker){.allocator = *allocator};
     worker->weights = slmi_allocate(allocator, weights, sizeof *worker->weights);
     worker->scales = slmi_allocate(allocator, largest.segments, sizeof *worker->scales);
-    worker->codes = slmi_allocate(allocator, largest.segments, (size_t)encode_code_bytes(encoder, largest.length));
+    worker->codes = slmi_allocate(allocator, largest.segments, (size_t)slmi_encode_code_bytes(encoder, largest.length));
     worker->stats = slmi_allocate(allocator, largest.segments, sizeof *worker->stats);
     int complete = worker->weights != NULL && worker->scales != NULL && worker->codes != NULL && worker->stats != NULL;
     if (encoder->candidates > 1) {
         worker->candidates = slmi_allocate(allocator, largest.segments * encoder->candidates, sizeof *worker->candidates);
-        worker->best_codes = slmi_allocate(allocator, largest.segments, (size_t)encode_code_bytes(encoder, largest.length));
+        worker->best_codes = slmi_allocate(allocator, largest.segments, (size_t)slmi_encode_code_bytes(encoder, largest.length));
         worker->best_stats = slmi_allocate(allocator, largest.segments, sizeof *worker->best_stats);
         worker->best_scales = slmi_allocate(allocator, largest.segments, sizeof *worker->best_scales);
         complete = complete && worker->candidates != NULL && worker->best_codes != NULL && worker->best_stats != NULL &&
@@ -66,11 +68,11 @@ slm_status encode_worker_create(encode_worker *worker, const slm_encoder *encode
     if (encoder->trellis != NULL) {
         slm_coding coding = encoder->coding;
         if (encoder->hessian != NULL) {
-            coding.run_length = trellis_feedback_scratch(&coding.profile); /* windows are searched, and samples for scales */
+            coding.run_length = slmi_trellis_feedback_scratch(&coding.profile); /* windows are searched, and samples for scales */
             worker->feedback = slmi_allocate(allocator, 3 * encoder->coding.run_length, sizeof *worker->feedback);
             complete = complete && worker->feedback != NULL;
         }
-        status = trellis_scratch_create(&worker->trellis, encoder->trellis, &coding, allocator);
+        status = slmi_trellis_scratch_create(&worker->trellis, encoder->trellis, &coding, allocator);
     } else {
         const uint64_t blocks = largest.segments * slm_profile_blocks(&encoder->coding.profile, largest.length);
         worker->rotated = slmi_allocate(allocator, weights, sizeof *worker->rotated);
@@ -88,26 +90,26 @@ slm_status encode_worker_create(encode_worker *worker, const slm_encoder *encode
             complete = complete && worker->order != NULL && worker->gathered != NULL && worker->gathered_records != NULL;
         }
         if (encoder->blocks != NULL) {
-            status = block_scratch_create(&worker->block, encoder->blocks, weighted, allocator);
+            status = slmi_block_scratch_create(&worker->block, encoder->blocks, weighted, allocator);
         }
         if (status == SLM_OK && encoder->short_last != NULL) {
-            status = block_scratch_create(&worker->block_short, encoder->short_last, weighted, allocator);
+            status = slmi_block_scratch_create(&worker->block_short, encoder->short_last, weighted, allocator);
         }
     }
     if (status == SLM_OK && !complete) {
         status = SLM_E_MEMORY;
     }
     if (status != SLM_OK) {
-        encode_worker_free(worker);
+        slmi_encode_worker_free(worker);
     }
     return status;
 }
 
-void encode_worker_free(encode_worker *worker) {
+void slmi_encode_worker_free(encode_worker *worker) {
     const slm_allocator *allocator = &worker->allocator;
-    block_scratch_free(worker->block);
-    block_scratch_free(worker->block_short);
-    trellis_scratch_free(worker->trellis);
+    slmi_block_scratch_free(worker->block);
+    slmi_block_scratch_free(worker->block_short);
+    slmi_trellis_scratch_free(worker->trellis);
     slmi_free(allocator, worker->weights);
     slmi_free(allocator, worker->rotated);
     slmi_free(allocator, worker->targets);

@@ -56,7 +56,7 @@ static void transform_block(double *x, size_t size) {
     }
     for (size_t i = 0; i < size; i++) {
         double *row = x + i * size;
-        rotate_butterflies(row, size);
+        slmi_rotate_butterflies(row, size);
         for (size_t j = 0; j < size; j++)
             row[j] /= (double)size;
     }
@@ -77,10 +77,10 @@ static slm_status fill(slm_hessian *of, const float *values, double mean) {
     double *block = slmi_allocate(&of->allocator, size, size * sizeof *block);
     int64_t *signs = slmi_allocate(&of->allocator, n, sizeof *signs);
     if (block != NULL && signs != NULL) {
-        uint32_t state = rotation_register(of->sign_seed, 0);
+        uint32_t state = slmi_rotation_register(of->sign_seed, 0);
         for (uint64_t i = 0; i < n; i++)
             signs[i] = 1;
-        rotation_sign(signs, (size_t)n, &state);
+        slmi_rotation_sign(signs, (size_t)n, &state);
         for (uint64_t a = 0; a < n; a += size) {
             for (uint64_t b = a; b < n; b += size) {
                 for (uint64_t i = 0; i < size; i++)
@@ -133,10 +133,11 @@ static slm_status make(slm_hessian *of, const float *values, double mean, unsign
     for (uint64_t i = 0; i < n; i++)
         hessian_row(of, i)[i] += SLM_HESSIAN_DAMPING;
     if (status == SLM_OK)
-        status = hessian_factor(of, PIVOT_LEAST, threads, failed);
+        status = slmi_hessian_factor(of, PIVOT_LEAST, threads, failed);
     if (status == SLM_OK && *failed == n)
         status = measure_growth(of);
-    return status == SLM_OK && *failed == n ? importance_of_pivots(&of->search, of->pivots, n, of->rotation != 0, &of->allocator) : status;
+    return status == SLM_OK && *failed == n ? slmi_importance_of_pivots(&of->search, of->pivots, n, of->rotation != 0, &of->allocator)
+                                            : status;
 }
 
 slm_status slm_hessian_create(slm_hessian **hessian, const float *values, uint64_t columns, unsigned rotation, uint16_t sign_seed,

@@ -95,7 +95,7 @@ static void run_part(factoring *job, bool subtract) {
             (void)pthread_join(handles[t], NULL);
 }
 
-slm_status hessian_factor(slm_hessian *of, double least, unsigned threads, uint64_t *failed) {
+slm_status slmi_hessian_factor(slm_hessian *of, double least, unsigned threads, uint64_t *failed) {
     const uint64_t n = of->columns, width = n < PANEL ? n : PANEL;
     factoring job = {.of = of, .last = n, .threads = threads < 1 ? 1 : threads > THREADS_MAX ? THREADS_MAX : threads};
     job.panel = slmi_allocate(&of->allocator, n, (size_t)width * sizeof(double));

@@ -22,7 +22,7 @@ static importance_root root_of(double weight) {
     return quantise(root < IMPORTANCE_ROOT_MIN ? IMPORTANCE_ROOT_MIN : root > IMPORTANCE_ROOT_MAX ? IMPORTANCE_ROOT_MAX : root);
 }
 
-slm_status importance_create(importance **made, const float *values, uint64_t columns, const slm_allocator *allocator) {
+slm_status slmi_importance_create(importance **made, const float *values, uint64_t columns, const slm_allocator *allocator) {
     *made = NULL;
     if (columns == 0) {
         return SLM_E_ARGUMENT;
@@ -47,7 +47,7 @@ slm_status importance_create(importance **made, const float *values, uint64_t co
     of->columns = columns;
     of->weights = slmi_allocate(allocator, columns, sizeof *of->weights);
     if (of->weights == NULL) {
-        importance_free(of);
+        slmi_importance_free(of);
         return SLM_E_MEMORY;
     }
     const double mean = sum / (double)columns;
@@ -59,7 +59,7 @@ slm_status importance_create(importance **made, const float *values, uint64_t co
     return SLM_OK;
 }
 
-slm_status importance_aim(importance *of, unsigned rotation) {
+slm_status slmi_importance_aim(importance *of, unsigned rotation) {
     const uint64_t segment = UINT64_C(1) << rotation;
     uint64_t rows = 1; /* until segments and columns begin together again */
     while (of->columns * rows % segment != 0) {
@@ -89,7 +89,7 @@ slm_status importance_aim(importance *of, unsigned rotation) {
     return SLM_OK;
 }
 
-slm_status importance_of_pivots(importance *of, const double *pivots, uint64_t columns, bool spread, const slm_allocator *allocator) {
+slm_status slmi_importance_of_pivots(importance *of, const double *pivots, uint64_t columns, bool spread, const slm_allocator *allocator) {
     double sum = 0;
     of->allocator = *allocator;
     of->columns = of->period = columns;
@@ -108,7 +108,7 @@ slm_status importance_of_pivots(importance *of, const double *pivots, uint64_t c
     return SLM_OK;
 }
 
-void importance_free(importance *of) {
+void slmi_importance_free(importance *of) {
     if (of != NULL) {
         const slm_allocator allocator = of->allocator;
         slmi_free(&allocator, of->weights);

@@ -27,13 +27,13 @@ typedef struct importance {
 } importance;
 
 /* `values`: mean squares, one a column. *made is NULL where all are equal: then nothing is to be weighted. SLM_E_ARGUMENT: negative or not
- * finite, or no columns. importance_aim() has to follow. */
-slm_status importance_create(importance **made, const float *values, uint64_t columns, const slm_allocator *allocator);
+ * finite, or no columns. slmi_importance_aim() has to follow. */
+slm_status slmi_importance_create(importance **made, const float *values, uint64_t columns, const slm_allocator *allocator);
 /* Makes the roots for a rotation over 2^rotation weights. */
-slm_status importance_aim(importance *of, unsigned rotation);
+slm_status slmi_importance_aim(importance *of, unsigned rotation);
 /* Fills an all-zero *of for a search under feedback, which is never aimed: weights and roots are those of `pivots`, one a column; with
  * `spread`, where columns are not those of the weights, the weights are all 1. */
-slm_status importance_of_pivots(importance *of, const double *pivots, uint64_t columns, bool spread, const slm_allocator *allocator);
-void importance_free(importance *of); /* NULL is allowed */
+slm_status slmi_importance_of_pivots(importance *of, const double *pivots, uint64_t columns, bool spread, const slm_allocator *allocator);
+void slmi_importance_free(importance *of); /* NULL is allowed */
 
 #endif

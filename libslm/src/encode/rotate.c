@@ -3,7 +3,7 @@
 
 #include "../decode/rotation.h"
 
-void rotate_butterflies(double *values, size_t size) {
+void slmi_rotate_butterflies(double *values, size_t size) {
     for (size_t half = 1; half < size; half *= 2) {
         for (size_t start = 0; start < size; start += 2 * half) {
             for (size_t i = start; i < start + half; i++) {
@@ -16,21 +16,21 @@ void rotate_butterflies(double *values, size_t size) {
     }
 }
 
-void rotate_weights(const slm_coding *coding, double *values, uint64_t count, uint64_t column) {
+void slmi_rotate_weights(const slm_coding *coding, double *values, uint64_t count, uint64_t column) {
     const size_t size = (size_t)1 << coding->rotation;
     const double shrink = 1 / (double)size;
-    uint32_t state = rotation_register(coding->sign_seed, column);
+    uint32_t state = slmi_rotation_register(coding->sign_seed, column);
     for (uint64_t first = 0; first < count; first += size) {
         double *segment = values + first;
         int64_t signs[1 << SLM_ROTATION_MAX];
         for (size_t i = 0; i < size; i++) {
             signs[i] = 1;
         }
-        rotation_sign(signs, size, &state);
+        slmi_rotation_sign(signs, size, &state);
         for (size_t i = 0; i < size; i++) {
             segment[i] = signs[i] < 0 ? -segment[i] : segment[i];
         }
-        rotate_butterflies(segment, size);
+        slmi_rotate_butterflies(segment, size);
         for (size_t i = 0; i < size; i++) {
             segment[i] *= shrink;
         }

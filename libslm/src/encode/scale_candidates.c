@@ -22,7 +22,7 @@ static unsigned powers_of_two(uint16_t rule, unsigned count, uint16_t *scales) {
     return found;
 }
 
-unsigned scale_candidates(const slm_coding *coding, uint16_t rule, unsigned count, uint16_t *scales) {
+unsigned slmi_scale_candidates(const slm_coding *coding, uint16_t rule, unsigned count, uint16_t *scales) {
     const slm_profile *profile = &coding->profile;
     if (count <= 1) {
         scales[0] = rule;

@@ -8,6 +8,6 @@
 
 /* Fills `scales` with at most `count` (1..SCALE_CANDIDATES_MAX) different scales, legal for the coding and ascending; returns how many. One
  * is the rule's own scale; more divide a range around it evenly (libslm/doc/scales.md). */
-unsigned scale_candidates(const slm_coding *coding, uint16_t rule, unsigned count, uint16_t *scales);
+unsigned slmi_scale_candidates(const slm_coding *coding, uint16_t rule, unsigned count, uint16_t *scales);
 
 #endif

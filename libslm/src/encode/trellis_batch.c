@@ -47,7 +47,7 @@ typedef struct batch_search {
 
 /* ---- Tables. ---- */
 
-slm_status trellis_batch_make(trellis_search *search, bool fast) {
+slm_status slmi_trellis_batch_make(trellis_search *search, bool fast) {
     const slm_profile *profile = &search->profile;
     const trellis_batch_kernel *kernel = search->kernel->batch[fast];
     trellis_batch_tables *tables = &search->batch[fast];
@@ -78,7 +78,7 @@ slm_status trellis_batch_make(trellis_search *search, bool fast) {
     return SLM_OK;
 }
 
-void trellis_batch_unmake(trellis_search *search) {
+void slmi_trellis_batch_unmake(trellis_search *search) {
     for (unsigned fast = 0; fast < 2; fast++) {
         slmi_free(&search->allocator, search->batch[fast].offsets);
         slmi_free(&search->allocator, search->batch[fast].entries);
@@ -87,8 +87,8 @@ void trellis_batch_unmake(trellis_search *search) {
 
 /* ---- Memory. ---- */
 
-slm_status trellis_batch_create(trellis_batch **batch, const trellis_search *search, const slm_coding *coding,
-                                const slm_allocator *allocator) {
+slm_status slmi_trellis_batch_create(trellis_batch **batch, const trellis_search *search, const slm_coding *coding,
+                                     const slm_allocator *allocator) {
     const batch_shape *shape = &search->batch[0].shape;
     *batch = NULL;
     if (search->batch[0].kernel == NULL || coding->run_length > WEIGHTS_MAX)
@@ -127,7 +127,7 @@ slm_status trellis_batch_create(trellis_batch **batch, const trellis_search *sea
     return SLM_OK;
 }
 
-void trellis_batch_free(trellis_batch *batch, const slm_allocator *allocator) {
+void slmi_trellis_batch_free(trellis_batch *batch, const slm_allocator *allocator) {
     if (batch == NULL)
         return;
     slmi_free(allocator, batch->block);
@@ -158,7 +158,7 @@ static unsigned count_at(const batch_search *s, uint64_t time) {
 }
 
 static trellis_weight weight_at(const batch_search *s, unsigned run, uint64_t time, unsigned c) {
-    return trellis_weight_make(s->search, &s->of->roots[(s->elements[run] + time * s->shape->C + c) % s->of->period]);
+    return slmi_trellis_weight_make(s->search, &s->of->roots[(s->elements[run] + time * s->shape->C + c) % s->of->period]);
 }
 
 /* What all numbers of T cost a run, above the least of them, which is returned. */
@@ -201,7 +201,7 @@ static void make_fast_costs(const batch_search *s, uint64_t time, unsigned c, un
     fast_window *windows = windows_at(s, time, c);
     memset(costs, FAST_COST_MAX, (size_t)s->shape->levels * s->shape->vector);
     for (unsigned run = 0; run < s->runs; run++) {
-        trellis_fast_window(s->search, targets_at(s, run, time)[c], &windows[run]);
+        slmi_trellis_fast_window(s->search, targets_at(s, run, time)[c], &windows[run]);
         unsigned char *column = costs + windows[run].first * s->shape->vector + run;
         for (unsigned i = 0; i < FAST_WINDOW && windows[run].first + i < s->shape->levels; i++)
             column[i * s->shape->vector] = windows[run].costs[i];
@@ -319,10 +319,10 @@ static void follow(batch_search *s, uint64_t to) {
 static slm_status make_targets(const batch_search *s, const slm_coding *coding, unsigned run, const float *weights, uint16_t scale) {
     int32_t *targets = s->batch->targets + (size_t)(run * s->times * s->shape->C);
     trellis_targets made;
-    const slm_status status = trellis_targets_prepare(&made, coding, s->search->grid, weights, scale);
+    const slm_status status = slmi_trellis_targets_prepare(&made, coding, s->search->grid, weights, scale);
     if (status != SLM_OK)
         return status;
-    trellis_targets_make(&made, 0, (size_t)s->weights, targets);
+    slmi_trellis_targets_make(&made, 0, (size_t)s->weights, targets);
     if (s->of != NULL)
         trellis_draw_in(targets, (size_t)s->weights);
     return SLM_OK;
@@ -365,18 +365,19 @@ static slm_status search_alone(const trellis_search *search, trellis_scratch *sc
                                trellis_width width) {
     const uint64_t length = list->coding->run_length;
     uint64_t first;
-    const importance *of = trellis_scratch_importance(scratch, &first);
-    trellis_scratch_weigh(scratch, of, list->first_element + run * length);
-    return trellis_find_codes_from(search, scratch, list->coding, list->weights + run * length, list->scales[run], width,
-                                   list->codes + run * list->bytes, NULL);
+    const importance *of = slmi_trellis_scratch_importance(scratch, &first);
+    slmi_trellis_scratch_weigh(scratch, of, list->first_element + run * length);
+    return slmi_trellis_find_codes_from(search, scratch, list->coding, list->weights + run * length, list->scales[run], width,
+                                        list->codes + run * list->bytes, NULL);
 }
 
 /* Searches the first runs of the list, as many as there are lanes for. Those whose fast costs did not suffice stay in the list. */
 static slm_status search_some(const trellis_search *search, trellis_scratch *scratch, run_list *list, trellis_width width, size_t begin,
                               size_t count, size_t *kept) {
-    batch_search s = {.search = search, .fast = width == TRELLIS_FAST, .batch = trellis_scratch_batch(scratch), .runs = (unsigned)count};
+    batch_search s = {
+        .search = search, .fast = width == TRELLIS_FAST, .batch = slmi_trellis_scratch_batch(scratch), .runs = (unsigned)count};
     uint64_t first;
-    s.of = trellis_scratch_importance(scratch, &first);
+    s.of = slmi_trellis_scratch_importance(scratch, &first);
     s.tables = &search->batch[s.fast];
     s.shape = &s.tables->shape;
     s.weights = list->coding->run_length;
@@ -410,7 +411,7 @@ static slm_status search_list(const trellis_search *search, trellis_scratch *scr
     for (size_t i = 0; i < list->count && status == SLM_OK;) {
         const size_t left = list->count - i;
         /* With few of its lanes taken a batch costs more than its runs alone. */
-        if (trellis_scratch_batch(scratch) == NULL || kernel == NULL || left * 5 < kernel->runs * 2) {
+        if (slmi_trellis_scratch_batch(scratch) == NULL || kernel == NULL || left * 5 < kernel->runs * 2) {
             status = search_alone(search, scratch, list, list->runs[i++], width);
         } else {
             const size_t count = left < kernel->runs ? left : kernel->runs;
@@ -422,11 +423,11 @@ static slm_status search_list(const trellis_search *search, trellis_scratch *scr
     return status;
 }
 
-slm_status trellis_find_codes_of(const trellis_search *search, trellis_scratch *scratch, const slm_coding *coding, const float *weights,
-                                 const uint16_t *scales, size_t count, uint8_t *codes) {
+slm_status slmi_trellis_find_codes_of(const trellis_search *search, trellis_scratch *scratch, const slm_coding *coding,
+                                      const float *weights, const uint16_t *scales, size_t count, uint8_t *codes) {
     size_t runs[2 * BATCH_RUNS_MAX];
     uint64_t first;
-    const importance *of = trellis_scratch_importance(scratch, &first);
+    const importance *of = slmi_trellis_scratch_importance(scratch, &first);
     const size_t bytes = (size_t)slm_profile_run_bytes(&search->profile, coding->run_length);
     slm_status status = SLM_OK;
     for (size_t begin = 0; begin < count && status == SLM_OK; begin += 2 * BATCH_RUNS_MAX) {
@@ -438,18 +439,19 @@ slm_status trellis_find_codes_of(const trellis_search *search, trellis_scratch *
         if (status == SLM_OK)
             status = search_list(search, scratch, &list, TRELLIS_NARROW);
     }
-    trellis_scratch_weigh(scratch, of, first);
+    slmi_trellis_scratch_weigh(scratch, of, first);
     return status;
 }
 
-slm_status trellis_encode_runs(const trellis_search *search, trellis_scratch *scratch, const slm_coding *coding, const float *weights,
-                               const uint16_t *scales, size_t count, uint8_t *codes, search_stats *stats) {
+slm_status slmi_trellis_encode_runs(const trellis_search *search, trellis_scratch *scratch, const slm_coding *coding, const float *weights,
+                                    const uint16_t *scales, size_t count, uint8_t *codes, search_stats *stats) {
     const uint64_t length = coding->run_length;
     const size_t bytes = (size_t)slm_profile_run_bytes(&search->profile, length);
     uint64_t first;
-    const importance *of = trellis_scratch_importance(scratch, &first);
-    const slm_status status = trellis_find_codes_of(search, scratch, coding, weights, scales, count, codes);
+    const importance *of = slmi_trellis_scratch_importance(scratch, &first);
+    const slm_status status = slmi_trellis_find_codes_of(search, scratch, coding, weights, scales, count, codes);
     for (size_t run = 0; run < count && status == SLM_OK; run++)
-        trellis_measure(search, coding, weights + run * length, of, first + run * length, scales[run], codes + run * bytes, &stats[run]);
+        slmi_trellis_measure(search, coding, weights + run * length, of, first + run * length, scales[run], codes + run * bytes,
+                             &stats[run]);
     return status;
 }

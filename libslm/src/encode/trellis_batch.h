@@ -37,7 +37,7 @@ static inline size_t batch_place(const batch_shape *shape, size_t group) {
     return group * shape->vector + (group >> (shape->K - 2 * shape->k)) * BATCH_GAP;
 }
 
-extern const trellis_batch_kernel trellis_batch_avx2;
-extern const trellis_batch_kernel trellis_batch_fast_avx2;
+extern const trellis_batch_kernel slmi_trellis_batch_avx2;
+extern const trellis_batch_kernel slmi_trellis_batch_fast_avx2;
 
 #endif

@@ -42,5 +42,5 @@ static void squares(const int16_t *targets, const int16_t *entries, unsigned lev
     }
 }
 
-const trellis_batch_kernel trellis_batch_avx2 = {32, 16, squares, exact_step, exact_find};
-const trellis_batch_kernel trellis_batch_fast_avx2 = {32, 32, NULL, fast_step, fast_find};
+const trellis_batch_kernel slmi_trellis_batch_avx2 = {32, 16, squares, exact_step, exact_find};
+const trellis_batch_kernel slmi_trellis_batch_fast_avx2 = {32, 32, NULL, fast_step, fast_find};

@@ -80,47 +80,47 @@ typedef struct trellis_targets {
 } trellis_targets;
 
 /* SLM_E_SCALE for a scale that is zero, negative or not finite. All weights are finite. */
-slm_status trellis_targets_prepare(trellis_targets *targets, const slm_coding *coding, int grid, const float *weights, uint16_t scale);
+slm_status slmi_trellis_targets_prepare(trellis_targets *targets, const slm_coding *coding, int grid, const float *weights, uint16_t scale);
 
 /* X of weights [first, first + count) of the run; first is a multiple of the segment length 2^h, and so is count or it ends the run. */
-void trellis_targets_make(const trellis_targets *targets, uint64_t first, size_t count, int32_t *out);
+void slmi_trellis_targets_make(const trellis_targets *targets, uint64_t first, size_t count, int32_t *out);
 
 /* What a run's codes decode to, against its weights. The first one is element `first` of its tensor; `of` may be NULL. */
-void trellis_measure(const trellis_search *search, const slm_coding *coding, const float *weights, const importance *of, uint64_t first,
-                     uint16_t scale, const uint8_t *codes, search_stats *stats);
+void slmi_trellis_measure(const trellis_search *search, const slm_coding *coding, const float *weights, const importance *of,
+                          uint64_t first, uint16_t scale, const uint8_t *codes, search_stats *stats);
 
 /* How a root is applied to differences on the search's grid. */
-trellis_weight trellis_weight_make(const trellis_search *search, const importance_root *root);
+trellis_weight slmi_trellis_weight_make(const trellis_search *search, const importance_root *root);
 
-/* The search for a given scale, weighted as trellis_scratch_weigh() said last. *narrow (may be NULL) says whether the 16-bit costs
+/* The search for a given scale, weighted as slmi_trellis_scratch_weigh() said last. *narrow (may be NULL) says whether the 16-bit costs
  * sufficed. */
-slm_status trellis_find_codes(const trellis_search *search, trellis_scratch *scratch, const slm_coding *coding, const float *weights,
-                              uint16_t scale, uint8_t *codes, bool *narrow);
+slm_status slmi_trellis_find_codes(const trellis_search *search, trellis_scratch *scratch, const slm_coding *coding, const float *weights,
+                                   uint16_t scale, uint8_t *codes, bool *narrow);
 
-slm_status trellis_find_codes_from(const trellis_search *search, trellis_scratch *scratch, const slm_coding *coding, const float *weights,
-                                   uint16_t scale, trellis_width width, uint8_t *codes, bool *narrow);
+slm_status slmi_trellis_find_codes_from(const trellis_search *search, trellis_scratch *scratch, const slm_coding *coding,
+                                        const float *weights, uint16_t scale, trellis_width width, uint8_t *codes, bool *narrow);
 
 /* The same for `count` runs one behind another, many at once where that can be. */
-slm_status trellis_find_codes_of(const trellis_search *search, trellis_scratch *scratch, const slm_coding *coding, const float *weights,
-                                 const uint16_t *scales, size_t count, uint8_t *codes);
+slm_status slmi_trellis_find_codes_of(const trellis_search *search, trellis_scratch *scratch, const slm_coding *coding,
+                                      const float *weights, const uint16_t *scales, size_t count, uint8_t *codes);
 
 /* trellis_batch.c. Tables of batch[fast], where the profile and the kernel have a use for them. */
-slm_status trellis_batch_make(trellis_search *search, bool fast);
-void trellis_batch_unmake(trellis_search *search);
+slm_status slmi_trellis_batch_make(trellis_search *search, bool fast);
+void slmi_trellis_batch_unmake(trellis_search *search);
 /* *batch becomes NULL where there is nothing to search at once. */
-slm_status trellis_batch_create(trellis_batch **batch, const trellis_search *search, const slm_coding *coding,
-                                const slm_allocator *allocator);
-void trellis_batch_free(trellis_batch *batch, const slm_allocator *allocator);
-trellis_batch *trellis_scratch_batch(trellis_scratch *scratch);
+slm_status slmi_trellis_batch_create(trellis_batch **batch, const trellis_search *search, const slm_coding *coding,
+                                     const slm_allocator *allocator);
+void slmi_trellis_batch_free(trellis_batch *batch, const slm_allocator *allocator);
+trellis_batch *slmi_trellis_scratch_batch(trellis_scratch *scratch);
 
 /* The costs of the fast search around a target. */
-void trellis_fast_window(const trellis_search *search, int32_t target, fast_window *window);
+void slmi_trellis_fast_window(const trellis_search *search, int32_t target, fast_window *window);
 
-/* What trellis_scratch_weigh() said last. */
-const importance *trellis_scratch_importance(const trellis_scratch *scratch, uint64_t *first);
+/* What slmi_trellis_scratch_weigh() said last. */
+const importance *slmi_trellis_scratch_importance(const trellis_scratch *scratch, uint64_t *first);
 
 /* Makes windows shorter, for tests of what happens between them. */
-void trellis_scratch_limit(trellis_scratch *scratch, unsigned steps);
+void slmi_trellis_scratch_limit(trellis_scratch *scratch, unsigned steps);
 
 /* T of a seed's block. */
 static inline const int32_t *trellis_values(const trellis_search *search, uint32_t seed) {

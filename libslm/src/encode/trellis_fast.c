@@ -18,7 +18,7 @@ static double expected_error(const trellis_search *search) {
     return error > ERROR_MIN ? error : ERROR_MIN;
 }
 
-slm_status trellis_search_make_fast(trellis_search *search) {
+slm_status slmi_trellis_search_make_fast(trellis_search *search) {
     const slm_profile *profile = &search->profile;
     const double error = expected_error(search);
     const unsigned levels = profile->P * ((1u << profile->W) - 1) + 1;
@@ -46,10 +46,10 @@ slm_status trellis_search_make_fast(trellis_search *search) {
     search->fast_factor = (uint64_t)(ldexp(UNITS / error, 32 - 2 * search->grid) + 0.5);
     search->fast_shape = shape;
     search->fast = true;
-    return trellis_batch_make(search, true);
+    return slmi_trellis_batch_make(search, true);
 }
 
-void trellis_fast_window(const trellis_search *search, int32_t target, fast_window *window) {
+void slmi_trellis_fast_window(const trellis_search *search, int32_t target, fast_window *window) {
     /* The number of the T next to the target, in the window's middle where the numbers' range allows it. */
     const int32_t top = (int32_t)search->fast_shape.levels - 1, half = INT32_C(1) << search->grid;
     const int32_t shifted = target + top * half;

@@ -40,9 +40,9 @@ typedef struct trellis_fast_kernel {
     unsigned (*step)(const fast_shape *shape, const fast_window *windows, unsigned count, const uint8_t *expanded, uint8_t *next);
 } trellis_fast_kernel;
 
-extern const trellis_fast_kernel trellis_fast_scalar;
-extern const trellis_fast_kernel trellis_fast_avx2;
-extern const trellis_fast_kernel trellis_fast_avx512; /* with VBMI where there is, else what AVX2 has */
+extern const trellis_fast_kernel slmi_trellis_fast_scalar;
+extern const trellis_fast_kernel slmi_trellis_fast_avx2;
+extern const trellis_fast_kernel slmi_trellis_fast_avx512; /* with VBMI where there is, else what AVX2 has */
 
 static inline unsigned fast_cost(const fast_window *window, uint8_t number) {
     const uint8_t i = (uint8_t)(number - window->first);

@@ -37,4 +37,4 @@ static inline unsigned horizontal_min(__m256i v) {
     return horizontal_min_128(_mm_min_epu8(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1)));
 }
 
-const trellis_fast_kernel trellis_fast_avx2 = {expand, step};
+const trellis_fast_kernel slmi_trellis_fast_avx2 = {expand, step};

@@ -31,12 +31,13 @@ static inline unsigned horizontal_min(__m512i v) {
 }
 
 static unsigned step_here(const fast_shape *shape, const fast_window *windows, unsigned count, const uint8_t *expanded, uint8_t *next) {
-    return shape->permute ? step(shape, windows, count, expanded, next) : trellis_fast_avx2.step(shape, windows, count, expanded, next);
+    return shape->permute ? step(shape, windows, count, expanded, next)
+                          : slmi_trellis_fast_avx2.step(shape, windows, count, expanded, next);
 }
 
 /* All of this file is compiled for VBMI. */
 static void expand_here(const fast_shape *shape, const uint8_t *costs, unsigned offset, uint8_t *expanded) {
-    (shape->permute ? expand : trellis_fast_avx2.expand)(shape, costs, offset, expanded);
+    (shape->permute ? expand : slmi_trellis_fast_avx2.expand)(shape, costs, offset, expanded);
 }
 
-const trellis_fast_kernel trellis_fast_avx512 = {expand_here, step_here};
+const trellis_fast_kernel slmi_trellis_fast_avx512 = {expand_here, step_here};

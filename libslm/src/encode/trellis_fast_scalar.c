@@ -30,4 +30,4 @@ static unsigned step(const fast_shape *shape, const fast_window *windows, unsign
     return smallest;
 }
 
-const trellis_fast_kernel trellis_fast_scalar = {expand, step};
+const trellis_fast_kernel slmi_trellis_fast_scalar = {expand, step};

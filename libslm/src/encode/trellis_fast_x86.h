@@ -112,7 +112,7 @@ static inline __attribute__((always_inline)) void turn(const uint8_t *costs, __m
 static void expand(const fast_shape *shape, const uint8_t *costs, unsigned offset, uint8_t *expanded) {
     const size_t period = shape->period, together = 512u >> shape->k;
     if (shape->k > 5 || (period << shape->k) != shape->groups || period < together) { /* small K or large k */
-        trellis_fast_scalar.expand(shape, costs, offset, expanded);
+        slmi_trellis_fast_scalar.expand(shape, costs, offset, expanded);
         return;
     }
     const __m256i less = _mm256_set1_epi8((char)offset);

@@ -87,7 +87,7 @@ static void follow(feedback *f, const viterbi *v, size_t r) {
     size_t t = r;
     while (t > 0) {
         uint64_t cost;
-        const uint32_t seed = viterbi_seed_before(v, t, g, &cost);
+        const uint32_t seed = slmi_viterbi_seed_before(v, t, g, &cost);
         if (f->path[t - 1] == seed)
             break;
         f->path[--t] = seed;
@@ -111,21 +111,21 @@ static void start_from(const viterbi *v, uint32_t group) {
 /* Searches the window's `steps` seeds, to f->path; false where 16 bits did not suffice. */
 static bool search_window(feedback *f, viterbi *v, size_t steps, const uint32_t *group) {
     const unsigned C = v->shape->C;
-    viterbi_set_up(v, v->wide);
+    slmi_viterbi_set_up(v, v->wide);
     if (group)
         start_from(v, *group);
     memset(f->path, 0xFF, sizeof f->path); /* no seed is that */
     for (size_t r = 0; r < steps; r++) {
         for (uint64_t c = 0; c < C && r * C + c < v->weights; c++)
             v->scratch->targets[r * C + c] = on_grid(f->search, f->targets[f->first + r * C + c], f->unit);
-        viterbi_step(v, r, &v->scratch->rows[r], &v->scratch->rows[r + 1]);
+        slmi_viterbi_step(v, r, &v->scratch->rows[r], &v->scratch->rows[r + 1]);
         follow(f, v, r + 1);
     }
     uint32_t g = best_group(v, steps);
     for (size_t r = steps; r > 0; r--) {
         uint64_t cost;
         const cost_row *row = &v->scratch->rows[r];
-        f->path[r - 1] = viterbi_seed_before(v, r, g, &cost);
+        f->path[r - 1] = slmi_viterbi_seed_before(v, r, g, &cost);
         if (cost != cost_of(v, row, g) + row->smallest + row->base)
             return false;
         g = f->path[r - 1] & (v->shape->groups - 1);
@@ -134,9 +134,9 @@ static bool search_window(feedback *f, viterbi *v, size_t steps, const uint32_t 
 }
 
 /* A window in 64 bits takes what four have in 16, and scales are tried on as much. */
-uint64_t trellis_feedback_scratch(const slm_profile *profile) { return UINT64_C(4) * (KEPT + AHEAD + 1) * profile->C; }
+uint64_t slmi_trellis_feedback_scratch(const slm_profile *profile) { return UINT64_C(4) * (KEPT + AHEAD + 1) * profile->C; }
 
-uint16_t trellis_feedback_scale(const trellis_search *search, const slm_coding *coding, const slm_hessian *of, uint16_t scale) {
+uint16_t slmi_trellis_feedback_scale(const trellis_search *search, const slm_coding *coding, const slm_hessian *of, uint16_t scale) {
     const slm_profile *profile = &search->profile;
     if (slm_profile_integer_bits(profile, coding->rotation) > PLAIN_BITS)
         return scale;
@@ -148,8 +148,9 @@ uint16_t trellis_feedback_scale(const trellis_search *search, const slm_coding *
     return bfloat_at_least(bfloat_value(scale) * sqrt(1 / (1 - (part < 0.5 ? part : 0.5))), 0);
 }
 
-slm_status trellis_encode_feedback(const trellis_search *search, trellis_scratch *scratch, const slm_coding *coding, const slm_hessian *of,
-                                   double *work, const float *weights, uint16_t scale, uint8_t *codes, search_stats *stats) {
+slm_status slmi_trellis_encode_feedback(const trellis_search *search, trellis_scratch *scratch, const slm_coding *coding,
+                                        const slm_hessian *of, double *work, const float *weights, uint16_t scale, uint8_t *codes,
+                                        search_stats *stats) {
     const slm_profile *profile = &search->profile;
     const uint64_t n = coding->run_length, times = slm_profile_blocks(profile, n);
     unsigned significand;
@@ -164,7 +165,7 @@ slm_status trellis_encode_feedback(const trellis_search *search, trellis_scratch
         f.pushed[i] = 0;
     }
     if (coding->rotation)
-        rotate_weights(coding, wanted, n, 0);
+        slmi_rotate_weights(coding, wanted, n, 0);
     const double norm = norm_of(of, wanted, f.targets);
     memcpy(f.targets, wanted, (size_t)n * sizeof *wanted);
     memset(codes, 0, (size_t)slm_profile_run_bytes(profile, n));
@@ -175,7 +176,7 @@ slm_status trellis_encode_feedback(const trellis_search *search, trellis_scratch
         f.first = time * profile->C;
         viterbi v = {.search = search, .shape = &search->shape, .scratch = scratch, .times = steps};
         v.weights = n - f.first < steps * profile->C ? n - f.first : steps * profile->C;
-        trellis_scratch_weigh(scratch, &of->search, f.first);
+        slmi_trellis_scratch_weigh(scratch, &of->search, f.first);
         while (!search_window(&f, &v, steps, time ? &group : NULL) && !v.wide) {
             forget(&f, 0);
             v.wide = true;
@@ -188,7 +189,7 @@ slm_status trellis_encode_feedback(const trellis_search *search, trellis_scratch
         forget(&f, kept);
         group = f.path[kept - 1] >> profile->k;
     }
-    trellis_measure(search, coding, weights, NULL, 0, scale, codes, stats);
+    slmi_trellis_measure(search, coding, weights, NULL, 0, scale, codes, stats);
     stats->weighted_norm = of->norm * norm;
     stats->weighted_error = of->norm * norm_of(of, f.pushed, f.targets);
     return SLM_OK;

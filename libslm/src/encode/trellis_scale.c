@@ -85,14 +85,14 @@ static slm_status try_scale(const trial *t, uint16_t scale, double *error) {
         const float *weights = t->sample + run * t->run_length + skip;
         const uint64_t element = t->first + run * t->stride + skip;
         search_stats stats;
-        trellis_scratch_weigh(t->scratch, t->of, element);
-        const slm_status status = trellis_find_codes(t->search, t->scratch, &t->piece, weights, scale, codes, NULL);
+        slmi_trellis_scratch_weigh(t->scratch, t->of, element);
+        const slm_status status = slmi_trellis_find_codes(t->search, t->scratch, &t->piece, weights, scale, codes, NULL);
         if (status != SLM_OK)
             return status;
-        trellis_measure(t->search, &t->piece, weights, t->of, element, scale, codes, &stats);
+        slmi_trellis_measure(t->search, &t->piece, weights, t->of, element, scale, codes, &stats);
         *error += stats.weighted_error;
     }
-    trellis_scratch_weigh(t->scratch, t->of, t->first);
+    slmi_trellis_scratch_weigh(t->scratch, t->of, t->first);
     return SLM_OK;
 }
 
@@ -122,14 +122,14 @@ static slm_status climb(const trial *t, double wanted, double ratio, uint16_t *s
     return status;
 }
 
-slm_status trellis_choose_scale(const trellis_search *search, trellis_scratch *scratch, const slm_coding *coding, const weight_stats *whole,
-                                const float *sample, uint64_t runs, uint64_t stride, uint16_t *scale) {
+slm_status slmi_trellis_choose_scale(const trellis_search *search, trellis_scratch *scratch, const slm_coding *coding,
+                                     const weight_stats *whole, const float *sample, uint64_t runs, uint64_t stride, uint16_t *scale) {
     const double mean = whole->weights ? whole->squared_norm / (double)whole->weights : 0;
     const double rms = sqrt(mean / (double)(UINT64_C(1) << coding->rotation));
     const double wanted = gaussian_alpha(&search->profile) * rms / sqrt(search->mean_square);
     const bool power = slm_profile_integer_bits(&search->profile, coding->rotation) > PLAIN_BITS;
     trial t = {.search = search, .scratch = scratch, .sample = sample, .runs = runs, .stride = stride};
-    t.of = trellis_scratch_importance(scratch, &t.first);
+    t.of = slmi_trellis_scratch_importance(scratch, &t.first);
     if (runs == 0 || !(mean > 0) || (!power && coding->rotation && search->profile.P >= 4)) {
         *scale = nearest_scale(wanted, power);
         return SLM_OK;

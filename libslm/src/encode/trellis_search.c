@@ -106,7 +106,7 @@ static slm_status make_table(struct trellis_search *search) {
 /* The fastest kernel here that needs no more than the one of that name; NULL where none has it. */
 static const trellis_kernel *choose_kernel(const char *name) {
     const trellis_kernel *found = NULL, *kernel;
-    for (size_t i = 0; (kernel = trellis_kernel_by_index(i)) != NULL; i++) {
+    for (size_t i = 0; (kernel = slmi_trellis_kernel_by_index(i)) != NULL; i++) {
         if (kernel->usable())
             found = kernel;
         if (name && strcmp(name, kernel->name) == 0)
@@ -115,7 +115,8 @@ static const trellis_kernel *choose_kernel(const char *name) {
     return name ? NULL : found;
 }
 
-slm_status trellis_search_create(trellis_search **search, const slm_profile *profile, const char *kernel, const slm_allocator *allocator) {
+slm_status slmi_trellis_search_create(trellis_search **search, const slm_profile *profile, const char *kernel,
+                                      const slm_allocator *allocator) {
     *search = NULL;
     const trellis_kernel *chosen = choose_kernel(kernel);
     if (profile->coding != SLM_CODING_TRELLIS || profile->K > 16 || !chosen)
@@ -141,24 +142,24 @@ slm_status trellis_search_create(trellis_search **search, const slm_profile *pro
         status = make_table(made);
     }
     if (status == SLM_OK)
-        status = trellis_batch_make(made, false);
+        status = slmi_trellis_batch_make(made, false);
     if (status != SLM_OK) {
-        trellis_search_free(made);
+        slmi_trellis_search_free(made);
         return status;
     }
     *search = made;
     return SLM_OK;
 }
 
-void trellis_search_free(trellis_search *search) {
+void slmi_trellis_search_free(trellis_search *search) {
     if (!search)
         return;
     const slm_allocator allocator = search->allocator;
     slmi_free(&allocator, search->values);
     slmi_free(&allocator, search->table_block);
     slmi_free(&allocator, search->fast_block);
-    trellis_batch_unmake(search);
+    slmi_trellis_batch_unmake(search);
     slmi_free(&allocator, search);
 }
 
-const char *trellis_search_kernel(const trellis_search *search) { return search->kernel->name; }
+const char *slmi_trellis_search_kernel(const trellis_search *search) { return search->kernel->name; }

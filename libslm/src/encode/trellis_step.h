@@ -53,10 +53,10 @@ typedef struct trellis_kernel {
 } trellis_kernel;
 
 /* The i-th kernel of this build, slowest first; NULL past the end. */
-const trellis_kernel *trellis_kernel_by_index(size_t index);
+const trellis_kernel *slmi_trellis_kernel_by_index(size_t index);
 
-extern const trellis_kernel trellis_kernel_scalar;
-extern const trellis_kernel trellis_kernel_avx2;
-extern const trellis_kernel trellis_kernel_avx512;
+extern const trellis_kernel slmi_trellis_kernel_scalar;
+extern const trellis_kernel slmi_trellis_kernel_avx2;
+extern const trellis_kernel slmi_trellis_kernel_avx512;
 
 #endif

@@ -27,5 +27,10 @@ static inline unsigned horizontal_min(__m256i v) {
 #include "trellis_step_impl.h"
 #include "trellis_step_sse.h"
 
-const trellis_kernel trellis_kernel_avx2 = {
-    "avx2", &trellis_fast_avx2, slm_cpu_avx2, expand_sse, step, weighted_step, {&trellis_batch_avx2, &trellis_batch_fast_avx2}};
+const trellis_kernel slmi_trellis_kernel_avx2 = {"avx2",
+                                                 &slmi_trellis_fast_avx2,
+                                                 slm_cpu_avx2,
+                                                 expand_sse,
+                                                 step,
+                                                 weighted_step,
+                                                 {&slmi_trellis_batch_avx2, &slmi_trellis_batch_fast_avx2}};

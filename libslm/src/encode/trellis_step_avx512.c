@@ -28,5 +28,10 @@ static inline unsigned horizontal_min(__m512i v) {
 #include "trellis_step_impl.h"
 #include "trellis_step_sse.h"
 
-const trellis_kernel trellis_kernel_avx512 = {
-    "avx512", &trellis_fast_avx512, slm_cpu_avx512, expand_sse, step, weighted_step, {&trellis_batch_avx2, &trellis_batch_fast_avx2}};
+const trellis_kernel slmi_trellis_kernel_avx512 = {"avx512",
+                                                   &slmi_trellis_fast_avx512,
+                                                   slm_cpu_avx512,
+                                                   expand_sse,
+                                                   step,
+                                                   weighted_step,
+                                                   {&slmi_trellis_batch_avx2, &slmi_trellis_batch_fast_avx2}};

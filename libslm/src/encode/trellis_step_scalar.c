@@ -25,14 +25,15 @@ static inline uint16_t smaller(uint16_t a, uint16_t b) { return a < b ? a : b; }
 
 #include "trellis_step_impl.h"
 
-const trellis_kernel trellis_kernel_scalar = {"scalar", &trellis_fast_scalar, slm_cpu_any, expand_plain, step, weighted_step, {NULL, NULL}};
+const trellis_kernel slmi_trellis_kernel_scalar = {"scalar",    &slmi_trellis_fast_scalar, slm_cpu_any, expand_plain, step, weighted_step,
+                                                   {NULL, NULL}};
 
-const trellis_kernel *trellis_kernel_by_index(size_t index) {
+const trellis_kernel *slmi_trellis_kernel_by_index(size_t index) {
     static const trellis_kernel *const kernels[] = {
-        &trellis_kernel_scalar,
+        &slmi_trellis_kernel_scalar,
 #if defined(__x86_64__) || defined(__i386__)
-        &trellis_kernel_avx2,
-        &trellis_kernel_avx512,
+        &slmi_trellis_kernel_avx2,
+        &slmi_trellis_kernel_avx512,
 #endif
     };
     return index < sizeof kernels / sizeof kernels[0] ? kernels[index] : NULL;

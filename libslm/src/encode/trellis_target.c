@@ -26,7 +26,8 @@ static uint32_t float_parts(uint32_t bits, int *exponent) {
     return biased ? (bits & 0x7FFFFFu) | 0x800000u : bits & 0x7FFFFFu;
 }
 
-slm_status trellis_targets_prepare(trellis_targets *targets, const slm_coding *coding, int grid, const float *weights, uint16_t scale) {
+slm_status slmi_trellis_targets_prepare(trellis_targets *targets, const slm_coding *coding, int grid, const float *weights,
+                                        uint16_t scale) {
     int scale_exponent;
     targets->coding = coding;
     targets->weights = weights;
@@ -82,7 +83,7 @@ static int32_t divide(const trellis_targets *targets, int64_t sum) {
     return sum < 0 ? -(int32_t)quotient : (int32_t)quotient;
 }
 
-void trellis_targets_make(const trellis_targets *targets, uint64_t first, size_t count, int32_t *out) {
+void slmi_trellis_targets_make(const trellis_targets *targets, uint64_t first, size_t count, int32_t *out) {
     const slm_coding *coding = targets->coding;
     if (coding->rotation == 0) {
         for (size_t i = 0; i < count; i++)
@@ -91,12 +92,12 @@ void trellis_targets_make(const trellis_targets *targets, uint64_t first, size_t
     }
     const size_t segment = (size_t)1 << coding->rotation;
     int64_t x[TRELLIS_SEGMENT_MAX];
-    uint32_t state = rotation_register(coding->sign_seed, first);
+    uint32_t state = slmi_rotation_register(coding->sign_seed, first);
     for (size_t begin = 0; begin < count; begin += segment) {
         for (size_t i = 0; i < segment; i++)
             x[i] = integer_weight(targets, first + begin + i);
-        rotation_sign(x, segment, &state);
-        rotation_transform(x, coding->rotation);
+        slmi_rotation_sign(x, segment, &state);
+        slmi_rotation_transform(x, coding->rotation);
         for (size_t i = 0; i < segment; i++)
             out[begin + i] = divide(targets, x[i]);
     }
@@ -107,7 +108,7 @@ static uint32_t read_seed(const slm_profile *profile, const uint8_t *codes, uint
     return (uint32_t)bits_get(codes + bits_byte(block, profile->k), bits_shift(block, profile->k), profile->K);
 }
 
-trellis_weight trellis_weight_make(const trellis_search *search, const importance_root *root) {
+trellis_weight slmi_trellis_weight_make(const trellis_search *search, const importance_root *root) {
     const int shift = root->exponent + 15 + (int)search->shape.shift;
     if (shift >= 0)
         return (trellis_weight){(int16_t)(INT16_MAX >> shift), (uint8_t)shift, (int16_t)root->significand};
@@ -115,8 +116,8 @@ trellis_weight trellis_weight_make(const trellis_search *search, const importanc
     return (trellis_weight){INT16_MAX, 0, (int16_t)((root->significand + (1 << (less - 1))) >> less)};
 }
 
-void trellis_measure(const trellis_search *search, const slm_coding *coding, const float *weights, const importance *of,
-                     uint64_t first_element, uint16_t scale, const uint8_t *codes, search_stats *stats) {
+void slmi_trellis_measure(const trellis_search *search, const slm_coding *coding, const float *weights, const importance *of,
+                          uint64_t first_element, uint16_t scale, const uint8_t *codes, search_stats *stats) {
     const slm_profile *profile = &search->profile;
     unsigned significand = 0;
     int exponent = 0;
@@ -124,7 +125,7 @@ void trellis_measure(const trellis_search *search, const slm_coding *coding, con
     const double factor = ldexp(significand, exponent);
     const size_t segment = coding->rotation ? (size_t)1 << coding->rotation : TRELLIS_SEGMENT_MAX;
     int64_t x[TRELLIS_SEGMENT_MAX];
-    uint32_t state = coding->rotation ? rotation_register(coding->sign_seed, 0) : 0;
+    uint32_t state = coding->rotation ? slmi_rotation_register(coding->sign_seed, 0) : 0;
     double norm = 0, sum = 0, maximum = 0, weighted_norm = 0, weighted_sum = 0;
     uint64_t at = of ? first_element % of->columns : 0;
     uint64_t block = 0;
@@ -140,8 +141,8 @@ void trellis_measure(const trellis_search *search, const slm_coding *coding, con
             x[i] = values[c++];
         }
         if (coding->rotation) {
-            rotation_transform(x, coding->rotation);
-            rotation_sign(x, count, &state);
+            slmi_rotation_transform(x, coding->rotation);
+            slmi_rotation_sign(x, count, &state);
         }
         for (size_t i = 0; i < count; i++) {
             const double weight = weights[first + i];

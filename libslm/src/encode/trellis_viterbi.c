@@ -17,8 +17,8 @@
 
 /* ---- Memory. ---- */
 
-slm_status trellis_scratch_create(trellis_scratch **scratch, const trellis_search *search, const slm_coding *coding,
-                                  const slm_allocator *allocator) {
+slm_status slmi_trellis_scratch_create(trellis_scratch **scratch, const trellis_search *search, const slm_coding *coding,
+                                       const slm_allocator *allocator) {
     const trellis_shape *shape = &search->shape;
     const slm_allocator own = slmi_allocator(allocator);
     *scratch = NULL;
@@ -68,38 +68,38 @@ slm_status trellis_scratch_create(trellis_scratch **scratch, const trellis_searc
     made->marks = begin + at_marks;
     memset(made->marks, 0, shape->groups);
     made->targets = (void *)(begin + at_targets);
-    const slm_status status = trellis_batch_create(&made->batch, search, coding, &own);
+    const slm_status status = slmi_trellis_batch_create(&made->batch, search, coding, &own);
     if (status != SLM_OK) {
-        trellis_scratch_free(made);
+        slmi_trellis_scratch_free(made);
         return status;
     }
     *scratch = made;
     return SLM_OK;
 }
 
-void trellis_scratch_free(trellis_scratch *scratch) {
+void slmi_trellis_scratch_free(trellis_scratch *scratch) {
     if (!scratch)
         return;
     const slm_allocator allocator = scratch->allocator;
-    trellis_batch_free(scratch->batch, &allocator);
+    slmi_trellis_batch_free(scratch->batch, &allocator);
     slmi_free(&allocator, scratch->block);
     slmi_free(&allocator, scratch);
 }
 
-trellis_batch *trellis_scratch_batch(trellis_scratch *scratch) { return scratch->batch; }
+trellis_batch *slmi_trellis_scratch_batch(trellis_scratch *scratch) { return scratch->batch; }
 
-void trellis_scratch_limit(trellis_scratch *scratch, unsigned steps) {
+void slmi_trellis_scratch_limit(trellis_scratch *scratch, unsigned steps) {
     steps = steps < WINDOW_STEPS_MIN ? WINDOW_STEPS_MIN : steps;
     scratch->steps = steps < scratch->steps ? steps : scratch->steps;
     scratch->wide_steps = (scratch->steps + 1) / 4 - 1;
 }
 
-void trellis_scratch_weigh(trellis_scratch *scratch, const importance *of, uint64_t first) {
+void slmi_trellis_scratch_weigh(trellis_scratch *scratch, const importance *of, uint64_t first) {
     scratch->importance = of;
     scratch->first_element = first;
 }
 
-const importance *trellis_scratch_importance(const trellis_scratch *scratch, uint64_t *first) {
+const importance *slmi_trellis_scratch_importance(const trellis_scratch *scratch, uint64_t *first) {
     *first = scratch->first_element;
     return scratch->importance;
 }
@@ -123,7 +123,7 @@ static unsigned targets_at(const viterbi *v, uint64_t time, const int32_t **targ
 static void weights_at(const viterbi *v, uint64_t time, unsigned count, trellis_weight *weights) {
     const importance *of = v->scratch->importance;
     for (unsigned c = 0; c < count; c++)
-        weights[c] = trellis_weight_make(v->search, &of->roots[(v->scratch->first_element + time * v->shape->C + c) % of->period]);
+        weights[c] = slmi_trellis_weight_make(v->search, &of->roots[(v->scratch->first_element + time * v->shape->C + c) % of->period]);
 }
 
 static void make_targets(viterbi *v, uint64_t first, size_t steps) {
@@ -135,7 +135,7 @@ static void make_targets(viterbi *v, uint64_t first, size_t steps) {
     end = end > v->weights ? v->weights : end;
     v->first_target = begin;
     int32_t *targets = v->scratch->targets;
-    trellis_targets_make(&v->targets, begin, (size_t)(end - begin), targets);
+    slmi_trellis_targets_make(&v->targets, begin, (size_t)(end - begin), targets);
     if (v->scratch->importance)
         trellis_draw_in(targets, (size_t)(end - begin));
 }
@@ -175,13 +175,13 @@ static void fast_step(const viterbi *v, const int32_t *targets, unsigned count, 
     uint8_t *expanded = (uint8_t *)v->scratch->expanded;
     fast_window windows[SLM_C_MAX];
     for (unsigned c = 0; c < count; c++)
-        trellis_fast_window(v->search, targets[c], &windows[c]);
+        slmi_trellis_fast_window(v->search, targets[c], &windows[c]);
     kernel->expand(shape, from->costs, (unsigned)from->smallest, expanded);
     to->smallest = kernel->step(shape, windows, count, expanded, to->costs);
     to->base = 0;
 }
 
-void viterbi_step(const viterbi *v, uint64_t time, const cost_row *from, cost_row *to) {
+void slmi_viterbi_step(const viterbi *v, uint64_t time, const cost_row *from, cost_row *to) {
     const trellis_shape *shape = v->shape;
     trellis_scratch *scratch = v->scratch;
     const int32_t *targets;
@@ -227,14 +227,14 @@ void viterbi_step(const viterbi *v, uint64_t time, const cost_row *from, cost_ro
 
 /* ---- The way back. ---- */
 
-/* viterbi_seed_before() of the fast search. */
+/* slmi_viterbi_seed_before() of the fast search. */
 static uint32_t fast_seed_before(const viterbi *v, const cost_row *before, const int32_t *targets, unsigned count, uint32_t g,
                                  uint64_t *least) {
     const fast_shape *shape = &v->search->fast_shape;
     const uint8_t *numbers = shape->table + (((size_t)(g / FAST_LANES) * shape->C) << shape->k) * FAST_LANES + g % FAST_LANES;
     fast_window windows[SLM_C_MAX];
     for (unsigned c = 0; c < count; c++)
-        trellis_fast_window(v->search, targets[c], &windows[c]);
+        slmi_trellis_fast_window(v->search, targets[c], &windows[c]);
     uint32_t best = g << shape->k;
     *least = FAST_COST_MAX; /* costs that saturate are all alike */
     for (uint32_t d = 0; d < 1u << shape->k; d++) {
@@ -251,7 +251,7 @@ static uint32_t fast_seed_before(const viterbi *v, const cost_row *before, const
     return best;
 }
 
-uint32_t viterbi_seed_before(const viterbi *v, size_t r, uint32_t g, uint64_t *cost) {
+uint32_t slmi_viterbi_seed_before(const viterbi *v, size_t r, uint32_t g, uint64_t *cost) {
     const trellis_shape *shape = v->shape;
     const cost_row *before = &v->scratch->rows[r - 1];
     const int32_t *targets;
@@ -283,7 +283,7 @@ static bool trace(const viterbi *v, size_t r, uint32_t *g) {
     for (; r > 0; r--) {
         const cost_row *row = &v->scratch->rows[r];
         uint64_t cost;
-        const uint32_t seed = viterbi_seed_before(v, r, *g, &cost);
+        const uint32_t seed = slmi_viterbi_seed_before(v, r, *g, &cost);
         if (v->fast ? cost == FAST_COST_MAX : cost != cost_of(v, row, *g) + row->smallest + row->base)
             return false;
         trellis_write_seed(v->shape, v->codes, v->first + r - 1, v->times, seed);
@@ -297,7 +297,7 @@ static void forward(viterbi *v, uint64_t first, size_t steps) {
     v->first = first;
     make_targets(v, first, steps);
     for (size_t r = 0; r < steps; r++)
-        viterbi_step(v, first + r, &v->scratch->rows[r], &v->scratch->rows[r + 1]);
+        slmi_viterbi_step(v, first + r, &v->scratch->rows[r], &v->scratch->rows[r + 1]);
 }
 
 /* The latest row before row `steps` at which the paths to all of its groups have one group in common, or 0: what comes later can't
@@ -315,7 +315,7 @@ static size_t common_group(const viterbi *v, size_t steps, uint32_t *common) {
         size_t found = 0;
         for (size_t i = 0; i < count; i++) {
             uint64_t cost;
-            const uint32_t g = viterbi_seed_before(v, r, now[i], &cost) & (groups - 1);
+            const uint32_t g = slmi_viterbi_seed_before(v, r, now[i], &cost) & (groups - 1);
             if (!marks[g]) {
                 marks[g] = 1;
                 before[found++] = g;
@@ -356,7 +356,7 @@ static slm_status retrace(viterbi *v, uint64_t begin, uint64_t end, const cost_r
         if ((time - begin) % window == 0)
             make_targets(v, time, half - time < window ? (size_t)(half - time) : window);
         cost_row *next = time + 1 == half ? &middle : &scratch->moving[(time - begin) & 1];
-        viterbi_step(v, time, now, next);
+        slmi_viterbi_step(v, time, now, next);
         now = next;
     }
     slm_status status = retrace(v, half, end, &middle, g, proved);
@@ -366,7 +366,7 @@ static slm_status retrace(viterbi *v, uint64_t begin, uint64_t end, const cost_r
     return status;
 }
 
-void viterbi_set_up(viterbi *v, bool wide) {
+void slmi_viterbi_set_up(viterbi *v, bool wide) {
     trellis_scratch *scratch = v->scratch;
     v->wide = wide;
     v->row_bytes = v->fast ? v->search->fast_shape.padded : v->shape->padded * (wide ? sizeof(uint64_t) : sizeof(uint16_t));
@@ -381,7 +381,7 @@ void viterbi_set_up(viterbi *v, bool wide) {
 /* The whole run. *proved: the codes are the minimum. */
 static slm_status search_run(viterbi *v, bool wide, bool *proved) {
     trellis_scratch *scratch = v->scratch;
-    viterbi_set_up(v, wide);
+    slmi_viterbi_set_up(v, wide);
     const size_t window = wide ? scratch->wide_steps : scratch->steps;
     uint64_t settled = 0; /* the path before it is written, or nothing is; scratch->start has the costs there */
     uint32_t settled_group = 0;
@@ -420,12 +420,12 @@ static slm_status search_run(viterbi *v, bool wide, bool *proved) {
     }
 }
 
-slm_status trellis_find_codes_from(const trellis_search *search, trellis_scratch *scratch, const slm_coding *coding, const float *weights,
-                                   uint16_t scale, trellis_width width, uint8_t *codes, bool *narrow) {
+slm_status slmi_trellis_find_codes_from(const trellis_search *search, trellis_scratch *scratch, const slm_coding *coding,
+                                        const float *weights, uint16_t scale, trellis_width width, uint8_t *codes, bool *narrow) {
     viterbi v = {.search = search, .shape = &search->shape, .scratch = scratch, .weights = coding->run_length, .codes = codes};
     v.times = slm_profile_blocks(&search->profile, coding->run_length);
     const size_t bytes = (size_t)slm_profile_run_bytes(&search->profile, coding->run_length);
-    slm_status status = trellis_targets_prepare(&v.targets, coding, search->grid, weights, scale);
+    slm_status status = slmi_trellis_targets_prepare(&v.targets, coding, search->grid, weights, scale);
     bool proved = false;
     for (int attempt = (int)width; status == SLM_OK && !proved && attempt <= (int)TRELLIS_WIDE; attempt++) {
         memset(codes, 0, bytes);
@@ -437,8 +437,8 @@ slm_status trellis_find_codes_from(const trellis_search *search, trellis_scratch
     return status;
 }
 
-slm_status trellis_find_codes(const trellis_search *search, trellis_scratch *scratch, const slm_coding *coding, const float *weights,
-                              uint16_t scale, uint8_t *codes, bool *narrow) {
+slm_status slmi_trellis_find_codes(const trellis_search *search, trellis_scratch *scratch, const slm_coding *coding, const float *weights,
+                                   uint16_t scale, uint8_t *codes, bool *narrow) {
     const trellis_width width = search->fast && !scratch->importance ? TRELLIS_FAST : TRELLIS_NARROW;
-    return trellis_find_codes_from(search, scratch, coding, weights, scale, width, codes, narrow);
+    return slmi_trellis_find_codes_from(search, scratch, coding, weights, scale, width, codes, narrow);
 }

@@ -56,12 +56,12 @@ static inline uint64_t cost_of(const viterbi *v, const cost_row *row, uint32_t g
 }
 
 /* Sets rows of 16 or 64 bits up, with all groups possible at row 0. */
-void viterbi_set_up(viterbi *v, bool wide);
+void slmi_viterbi_set_up(viterbi *v, bool wide);
 
 /* From the costs at `time` to those at time + 1. */
-void viterbi_step(const viterbi *v, uint64_t time, const cost_row *from, cost_row *to);
+void slmi_viterbi_step(const viterbi *v, uint64_t time, const cost_row *from, cost_row *to);
 
 /* The seed one time before row r of the window that gives group g its cost: least cost, then least digit. */
-uint32_t viterbi_seed_before(const viterbi *v, size_t r, uint32_t g, uint64_t *cost);
+uint32_t slmi_viterbi_seed_before(const viterbi *v, size_t r, uint32_t g, uint64_t *cost);
 
 #endif
