@@ -51,7 +51,7 @@ slm_status slm_matrix_init(slm_matrix *matrix, const slm_coding *coding, uint64_
 #endif
 #if SLM_HAVE_NEON
     if (status == SLM_OK && decoder_of(state)->kernel->level == SLM_LEVEL_NEON)
-        state->loops = &gemv_loops_neon;
+        state->loops = &slmi_gemv_loops_neon;
 #endif
     return status;
 }

@@ -21,7 +21,7 @@ extern const gemv_loops slmi_gemv_loops_avx2;
 extern const gemv_loops slmi_gemv_loops_avx512;
 #endif
 #if SLM_HAVE_NEON
-extern const gemv_loops gemv_loops_neon;
+extern const gemv_loops slmi_gemv_loops_neon;
 #endif
 
 /* a * b + c rounded once to binary32, without a fused instruction. */

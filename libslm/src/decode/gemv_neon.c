@@ -37,6 +37,6 @@ static void integer(const int8_t *t, const int8_t *q, const float *d, size_t cou
         vst1q_f32(lanes + 4 * i, a[i]);
 }
 
-const gemv_loops gemv_loops_neon = {real, integer};
+const gemv_loops slmi_gemv_loops_neon = {real, integer};
 
 #endif
