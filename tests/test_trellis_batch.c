@@ -137,6 +137,23 @@ static void named_profiles(void **unused) {
     }
 }
 
+static void long_registers(void **unused) {
+    (void)unused;
+    uint64_t state = 44;
+    static const uint8_t K[] = {17, 18, 20}, k[] = {6, 8, 8};
+    for (unsigned i = 0; i < sizeof K; i++) {
+        slm_coding coding = {.run_length = 10};
+        coding.profile = (slm_profile){
+            .coding = SLM_CODING_TRELLIS, .K = K[i], .k = k[i], .C = 1, .P = 4, .W = 4, .step = 29, .taps = slm_lfsr_table6(K[i])};
+        const unsigned together = check_coding(&state, &coding, 9, (search_kind)(i % 2));
+#if defined(__x86_64__)
+        assert_true(!slm_cpu_avx2() || together > 0);
+#else
+        (void)together;
+#endif
+    }
+}
+
 static void illegal_scales(void **unused) {
     (void)unused;
     const slm_coding coding = {.profile = *slm_profile_by_name("slm-4-fast"), .run_length = 40};
@@ -158,10 +175,8 @@ static void illegal_scales(void **unused) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(small_codings),
-        cmocka_unit_test(long_runs),
-        cmocka_unit_test(named_profiles),
-        cmocka_unit_test(illegal_scales),
+        cmocka_unit_test(small_codings),  cmocka_unit_test(long_runs),      cmocka_unit_test(named_profiles),
+        cmocka_unit_test(long_registers), cmocka_unit_test(illegal_scales),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

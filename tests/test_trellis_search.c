@@ -167,6 +167,7 @@ static void large_codings_equal_reference(void **unused) {
         {16, 4, 1, 4, 4, 5, 0, 0, 60},  {16, 4, 1, 4, 4, 5, 5, 4, 64},   {16, 3, 1, 4, 4, 5, 0, 1, 40},  {16, 2, 1, 4, 4, 5, 4, 3, 48},
         {16, 1, 1, 4, 4, 5, 0, 2, 24},  {16, 8, 1, 4, 12, 3, 0, 0, 24},  {15, 7, 2, 3, 6, 7, 0, 0, 61},  {14, 5, 2, 4, 4, 5, 0, 8, 100},
         {14, 6, 1, 2, 14, 1, 5, 0, 64}, {13, 3, 5, 16, 1, 1, 0, 1, 103}, {12, 4, 1, 4, 4, 5, 0, 4, 200}, {12, 1, 1, 1, 1, 1, 0, 0, 100},
+        {18, 4, 1, 4, 4, 29, 0, 0, 60}, {20, 8, 4, 4, 4, 5, 0, 0, 63},   {19, 2, 1, 4, 4, 5, 4, 1, 32},  {17, 3, 2, 4, 6, 5, 4, 2, 48},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i += amount(1, 3)) {
         slm_coding coding = {.rotation = cases[i].rotation, .sign_seed = cases[i].rotation ? 77 : 0, .run_length = cases[i].length};
@@ -313,8 +314,12 @@ static void bad_arguments(void **unused) {
     trellis_search *search;
     slm_profile profile = *slm_profile_by_name("slm-4");
     assert_int_equal(slmi_trellis_search_create(&search, &profile, "no such kernel", NULL), SLM_E_ARGUMENT);
-    profile.K = 17;
-    profile.taps = slm_lfsr_table6(17);
+    profile.K = 21;
+    profile.taps = slm_lfsr_table6(21);
+    assert_int_equal(slmi_trellis_search_create(&search, &profile, NULL, NULL), SLM_E_ARGUMENT);
+    profile.K = 20;
+    profile.taps = slm_lfsr_table6(20);
+    profile.C = 5; /* too many for tables */
     assert_int_equal(slmi_trellis_search_create(&search, &profile, NULL, NULL), SLM_E_ARGUMENT);
     assert_int_equal(slmi_trellis_search_create(&search, slm_profile_by_name("paper-4"), NULL, NULL), SLM_E_ARGUMENT);
     slmi_trellis_search_free(NULL);

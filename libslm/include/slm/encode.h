@@ -40,7 +40,8 @@ typedef struct slm_encoder slm_encoder;
 /* Builds the search's tables for one coding (paper-4: 65,535 bases, about 6 MB and 0.1 s; once 40,000 blocks are asked for, also lists of
  * seeds by direction, about 220 MB and 2 s in all), used for any number of tensors; tensors
  * of one profile and search but another run length share them through slm_encoder_retarget. SLM_E_PROFILE; SLM_E_MEMORY; SLM_E_ARGUMENT:
- * the paper's search for trellis coding, or a profile beyond what the search covers (trellis: K <= 16; block: K <= 24). */
+ * the paper's search for trellis coding, or a profile beyond what the search covers (trellis: K <= 20 and C 2^K <= 2^22; block: K <= 24).
+ */
 SLM_API slm_status slm_encoder_create(slm_encoder **encoder, const slm_coding *coding, const slm_encoder_options *options,
                                       slm_error *error);
 SLM_API slm_status slm_encoder_retarget(slm_encoder *encoder, uint64_t run_length, unsigned rotation,

@@ -6,6 +6,8 @@
 #include "trellis_core.h"
 
 #define TABLE_ALIGN 64u
+#define K_MAX 20u
+#define TABLE_WEIGHTS_MAX (UINT32_C(1) << 22) /* of all seeds' blocks: tables of 25 MB */
 
 /* T of every seed. Entries are linear in the seed over GF(2), so those of a seed are the XOR of those of its bits. */
 static slm_status make_values(struct trellis_search *search) {
@@ -119,7 +121,7 @@ slm_status slmi_trellis_search_create(trellis_search **search, const slm_profile
                                       const slm_allocator *allocator) {
     *search = NULL;
     const trellis_kernel *chosen = choose_kernel(kernel);
-    if (profile->coding != SLM_CODING_TRELLIS || profile->K > 16 || !chosen)
+    if (profile->coding != SLM_CODING_TRELLIS || profile->K > K_MAX || (uint32_t)profile->C << profile->K > TABLE_WEIGHTS_MAX || !chosen)
         return SLM_E_ARGUMENT;
     const slm_allocator own = slmi_allocator(allocator);
     struct trellis_search *made = slmi_allocate_zeroed(&own, 1, sizeof *made);

@@ -9,7 +9,8 @@
 typedef struct trellis_search trellis_search;   /* tables of one profile: immutable, shared by all threads */
 typedef struct trellis_scratch trellis_scratch; /* working memory of one thread */
 
-/* `profile` is valid and of trellis coding. kernel NULL: the fastest; SLM_E_ARGUMENT: unknown here, or K > 16. */
+/* `profile` is valid and of trellis coding. kernel NULL: the fastest; SLM_E_ARGUMENT: unknown here, K > 20, or
+ * C * 2^K > 2^22. */
 slm_status slmi_trellis_search_create(trellis_search **search, const slm_profile *profile, const char *kernel,
                                       const slm_allocator *allocator);
 /* Searches fast from now on, where the profile's T allows it: libslm/doc/trellis-search.md. */

@@ -11,7 +11,9 @@
 #include "trellis_viterbi.h"
 
 #define WINDOW_BYTES ((size_t)64 << 20)
+#define WINDOW_BYTES_MAX ((size_t)160 << 20) /* where 64 MB hold fewer times than paths usually need to meet */
 #define WINDOW_STEPS_MAX 16384u
+#define WINDOW_STEPS_WANTED 1024u
 #define WINDOW_STEPS_MIN 16u
 #define FOLLOW_ROUNDS 16u /* how long survivors are followed before a window is given up, in times of all groups */
 
@@ -29,6 +31,8 @@ slm_status slmi_trellis_scratch_create(trellis_scratch **scratch, const trellis_
     const size_t row = shape->padded * sizeof(uint16_t), wide_row = shape->padded * sizeof(uint64_t);
     const uint64_t times = slm_profile_blocks(&search->profile, coding->run_length);
     size_t steps = WINDOW_BYTES / row;
+    if (steps < WINDOW_STEPS_WANTED)
+        steps = WINDOW_BYTES_MAX / row < WINDOW_STEPS_WANTED ? WINDOW_BYTES_MAX / row : WINDOW_STEPS_WANTED;
     steps = steps > WINDOW_STEPS_MAX ? WINDOW_STEPS_MAX : steps;
     steps = steps > times ? (size_t)times : steps;
     steps = steps < WINDOW_STEPS_MIN ? WINDOW_STEPS_MIN : steps;
