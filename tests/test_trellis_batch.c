@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "amount.h"
 #include "container/alloc.h"
 #include "encode/trellis_core.h"
 #include "weights_fixture.h"
@@ -89,7 +90,8 @@ static void small_codings(void **unused) {
     (void)unused;
     uint64_t state = 41;
     unsigned together = 0;
-    for (unsigned i = 0; i < 150; i++) {
+    const unsigned codings = amount(150, 40);
+    for (unsigned i = 0; i < codings; i++) {
         slm_coding coding;
         do
             random_coding(&state, SLM_CODING_TRELLIS, 120, &coding);
@@ -98,7 +100,7 @@ static void small_codings(void **unused) {
     }
     print_message("%u of 150 codings searched together\n", together);
 #if defined(__x86_64__)
-    assert_true(!slm_cpu_avx2() || together > 50);
+    assert_true(!slm_cpu_avx2() || together > amount(50, 10));
 #endif
 }
 
@@ -106,7 +108,7 @@ static void small_codings(void **unused) {
 static void long_runs(void **unused) {
     (void)unused;
     uint64_t state = 42;
-    for (unsigned i = 0; i < 6; i++) {
+    for (unsigned i = 0; i < 6; i += amount(1, 3)) {
         slm_coding coding = {.rotation = 0, .run_length = 2500 + random_below(&state, 500)};
         const uint8_t k = (uint8_t)(1 + i % 3);
         coding.profile = (slm_profile){
@@ -120,7 +122,7 @@ static void named_profiles(void **unused) {
     (void)unused;
     uint64_t state = 43;
     static const char *const names[] = {"slm-4", "slm-4", "slm-6", "slm-3.5", "slm-2.5", "slm-4-fast"};
-    for (unsigned i = 0; i < sizeof names / sizeof names[0]; i++) {
+    for (unsigned i = 0; i < sizeof names / sizeof names[0]; i += amount(1, 5)) {
         const unsigned kind = i % 3;
         slm_coding coding = {.profile = *slm_profile_by_name(names[i]), .run_length = 12 + random_below(&state, 6)};
         if (kind == 1) {
@@ -141,7 +143,7 @@ static void long_registers(void **unused) {
     (void)unused;
     uint64_t state = 44;
     static const uint8_t K[] = {17, 18, 20}, k[] = {6, 8, 8};
-    for (unsigned i = 0; i < sizeof K; i++) {
+    for (unsigned i = 0; i < sizeof K; i += amount(1, 3)) {
         slm_coding coding = {.run_length = 10};
         coding.profile = (slm_profile){
             .coding = SLM_CODING_TRELLIS, .K = K[i], .k = k[i], .C = 1, .P = 4, .W = 4, .step = 29, .taps = slm_lfsr_table6(K[i])};
