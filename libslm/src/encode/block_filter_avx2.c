@@ -4,6 +4,8 @@
 
 #include "block_filter.h"
 
+#define VECTOR __m256i
+#define SPLAT(x) _mm256_set1_epi16(x)
 #define ALWAYS_INLINE inline __attribute__((always_inline))
 
 static void products_of(const float *directions, unsigned groups, unsigned rows, const float *x, float *products) {
@@ -24,7 +26,7 @@ static void products_of(const float *directions, unsigned groups, unsigned rows,
 #include "block_filter_seeds.h"
 
 /* Bits of a group's seeds that pass. */
-static ALWAYS_INLINE uint32_t passing(const uint8_t *source, const unsigned pairs, __m256i start, __m256i above, const __m256i *x) {
+static ALWAYS_INLINE uint32_t passing(const uint8_t *source, const unsigned pairs, __m256i start, __m256i most, const __m256i *x) {
     __m256i low = start;
     __m256i high = start;
     for (unsigned j = 0; j < pairs; j++) {
@@ -34,39 +36,10 @@ static ALWAYS_INLINE uint32_t passing(const uint8_t *source, const unsigned pair
         high = _mm256_add_epi16(high, _mm256_maddubs_epi16(second, x[j]));
     }
     const __m256i out =
-        _mm256_packs_epi16(_mm256_cmpgt_epi16(_mm256_abs_epi16(low), above), _mm256_cmpgt_epi16(_mm256_abs_epi16(high), above));
+        _mm256_packs_epi16(_mm256_cmpgt_epi16(_mm256_abs_epi16(low), most), _mm256_cmpgt_epi16(_mm256_abs_epi16(high), most));
     return ~(uint32_t)_mm256_movemask_epi8(_mm256_permute4x64_epi64(out, 0xD8));
 }
 
-static ALWAYS_INLINE size_t filter_pairs(const uint8_t *list, const uint16_t *seeds, size_t groups, const unsigned pairs,
-                                         const filter_target *target, int limit, uint16_t *passed) {
-    const __m256i start = _mm256_set1_epi16((short)(-FILTER_OFFSET * target->sum)); /* modulo 2^16: the sum itself fits */
-    const __m256i above = _mm256_set1_epi16((short)limit);
-    const size_t bytes = (size_t)pairs * 2 * FILTER_GROUP;
-    __m256i x[FILTER_PAIRS_MAX];
-    size_t count = 0;
-    for (unsigned j = 0; j < pairs; j++) {
-        x[j] = _mm256_set1_epi16(target->pairs[j]);
-    }
-    size_t g = 0;
-    for (; g + 2 <= groups; g += 2, list += 2 * bytes) {
-        const uint64_t first = passing(list, pairs, start, above, x);
-        const uint64_t second = passing(list + bytes, pairs, start, above, x);
-        count += take(second << 32 | first, seeds + g * FILTER_GROUP, passed + count);
-    }
-    if (g < groups) {
-        count += take(passing(list, pairs, start, above, x), seeds + g * FILTER_GROUP, passed + count);
-    }
-    return count;
-}
-
-static size_t filter(const uint8_t *list, const uint16_t *seeds, size_t groups, unsigned pairs, const filter_target *target, int limit,
-                     uint16_t *passed) {
-    switch (pairs) {
-    case 4: return filter_pairs(list, seeds, groups, 4, target, limit, passed);
-    case 6: return filter_pairs(list, seeds, groups, 6, target, limit, passed);
-    default: return filter_pairs(list, seeds, groups, pairs, target, limit, passed);
-    }
-}
+#include "block_filter_lists.h"
 
 const block_filter_kernel slmi_block_filter_avx2 = {products_of, filter, rows, residuals};
