@@ -4,12 +4,14 @@
     slm encode -p slm-4 model -o x.slm && slm decode x.slm -o model-slm-4
     quality_kl.py model TEXT... --coded slm-4=model-slm-4 [--coded NAME=FOLDER ...]
 
-The text is cut into windows of --window tokens, each predicted from its own start; the first token of a window is not scored. KL is the mean
-over tokens of sum p log(p / q) in nats, p the model's distribution and q the coded one's, both computed in binary32. Beside each mean stands
-its standard error, windows taken as independent draws.
+Texts are one text, or with --each a line is printed for each and one for all their windows. A text is cut into windows of --window tokens,
+each predicted from its own start; the first token of a window is not scored. KL is the mean over tokens of sum p log(p / q) in nats, p the
+model's distribution and q the coded one's, both computed in binary32. Beside each mean stands its standard error, windows taken as
+independent draws.
 """
 
 import math
+import pathlib
 
 import torch
 
@@ -37,22 +39,31 @@ def measure(reference, coded, windows, batch):
         kl = (p.exp() * (p - q)).sum(-1).mean(1)
         same = (p.argmax(-1) == q.argmax(-1)).double().mean(1)
         rows += zip(loss.tolist(), kl.tolist(), same.tolist())
-    return [mean_and_error(list(column)) for column in zip(*rows)]
+    return rows
+
+
+def report(name, rows, text):
+    (loss, loss_error), (kl, kl_error), (same, _) = (mean_and_error(list(column)) for column in zip(*rows))
+    perplexity = math.exp(loss)
+    print(f"{name:<14} {perplexity:>10.3f} {perplexity * loss_error:>7.3f} {kl:>9.5f} {kl_error:>8.5f} {same:>9.4f}  {text}", flush=True)
 
 
 def main():
     parser = quality_model.parser(__doc__.split("\n")[0])
     parser.add_argument("--coded", action="append", default=[], metavar="NAME=FOLDER")
+    parser.add_argument("--each", action="store_true")
     options = parser.parse_args()
-    windows = quality_model.windows(options)
+    texts = [[path] for path in options.text] if options.each else [options.text]
+    windows = [quality_model.windows(options, paths) for paths in texts]
     reference = quality_model.load(options.model)
-    print(f"{windows.numel()} tokens in {len(windows)} windows; torch {torch.__version__}, {quality_model.device()}")
-    print(f"{'model':<14} {'perplexity':>10} {'+-':>7} {'KL':>9} {'+-':>8} {'same top':>9}")
+    print(f"{sum(w.numel() for w in windows)} tokens in {sum(map(len, windows))} windows; torch {torch.__version__}, {quality_model.device()}")
+    print(f"{'model':<14} {'perplexity':>10} {'+-':>7} {'KL':>9} {'+-':>8} {'same top':>9}  text")
     for name, folder in [("uncoded", None), *(entry.split("=", 1) for entry in options.coded)]:
         coded = reference if folder is None else quality_model.load(folder)
-        (loss, loss_error), (kl, kl_error), (same, _) = measure(reference, coded, windows, options.batch)
-        perplexity = math.exp(loss)
-        print(f"{name:<14} {perplexity:>10.3f} {perplexity * loss_error:>7.3f} {kl:>9.5f} {kl_error:>8.5f} {same:>9.4f}", flush=True)
+        rows = [measure(reference, coded, w, options.batch) for w in windows]
+        for path, text in zip(options.text, rows if options.each else []):
+            report(name, text, pathlib.Path(path).stem)
+        report(name, [row for text in rows for row in text], "all")
 
 
 if __name__ == "__main__":

@@ -24,10 +24,10 @@ def load(folder):
     return AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).to(device()).eval()
 
 
-def windows(options):
-    """The text's tokens as rows of a tensor; the last ones that fill no window are left out."""
+def windows(options, paths=None):
+    """The tokens of the texts (or of some of them) as rows of a tensor; the last ones that fill no window are left out."""
     tokenizer = PreTrainedTokenizerFast(tokenizer_file=f"{options.model}/tokenizer.json")
-    tokens = tokenizer("\n".join(open(path, encoding="utf-8").read() for path in options.text)).input_ids
+    tokens = tokenizer("\n".join(open(path, encoding="utf-8").read() for path in paths or options.text)).input_ids
     count = len(tokens) // options.window
     return torch.tensor(tokens[: count * options.window], device=device()).view(count, options.window)
 
