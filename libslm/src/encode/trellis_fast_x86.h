@@ -10,7 +10,7 @@
 
 #define VECTORS (FAST_LANES / VECTOR_LANES)
 
-#if defined(__GNUC__) && !defined(__clang__)
+#if defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__) /* which makes this slow to compile */
 #define UNROLL _Pragma("GCC unroll 32")
 #else
 #define UNROLL
