@@ -62,7 +62,7 @@ static const slm_kernel *choose(const slm_coding *coding, const char *wanted) {
         const bool named = wanted != NULL && level == LEVELS && strcmp(k->name, wanted) == 0;
         const bool within = level < LEVELS && (k->level == SLM_LEVEL_SCALAR || k->level == level ||
                                                (level == SLM_LEVEL_AVX512 && k->level == SLM_LEVEL_AVX2));
-        if ((wanted == NULL || named || within) && k->supports(coding) && k->runs_here())
+        if ((wanted == NULL || named || within) && k->runs_here() && k->supports(coding))
             return k;
     }
     return NULL;

@@ -51,7 +51,7 @@ struct slm_kernel {
     const char *name;
     slm_level level;
     bool (*runs_here)(void);                    /* does this machine have what it needs? */
-    bool (*supports)(const slm_coding *coding); /* for a coding that was checked */
+    bool (*supports)(const slm_coding *coding); /* for a coding that was checked, where it runs: it is compiled for the kernel, too */
     void (*prepare)(decoder_state *state);      /* fills state->store; may be NULL */
     /* Weights [first, first + count) of a run. Range, scale and dtype were checked; count > 0. Seeds 0 are the kernel's to find,
      * padding is not. `stream`: the output is large and may go past the caches; the caller waits for such stores. */
