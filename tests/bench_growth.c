@@ -93,7 +93,7 @@ static bool measure(const point *at, const float *weights, const char *coding_na
 }
 
 static const unsigned block_K[] = {8, 10, 12, 13, 14, 15, 16, 0}, block_P[] = {1, 2, 3, 4, 5, 6, 0};
-static const unsigned trellis_K[] = {8, 10, 12, 14, 16, 0}, trellis_P[] = {1, 2, 4, 8, 16, 0}, trellis_k[] = {1, 2, 3, 4, 5, 6, 0};
+static const unsigned trellis_K[] = {8, 10, 12, 14, 16, 18, 0}, trellis_P[] = {1, 2, 4, 8, 16, 0}, trellis_k[] = {1, 2, 3, 4, 5, 6, 0};
 static const unsigned block_sizes[] = {12, 14, 16, 18, 20, 0}, trellis_sizes[] = {9, 10, 12, 14, 16, 0}; /* powers of two */
 static const unsigned threads[] = {1, 2, 0};
 
@@ -110,7 +110,7 @@ static bool measure_series(size_t s, const float *weights) {
     const char *varied = series[s].varied;
     bool good = true;
     for (const unsigned *value = series[s].values; *value != 0 && good; value++) {
-        point at = {*slm_profile_by_name(block ? "paper-4" : "slm-4"), block ? UINT64_C(1) << 19 : 8 * ROW, 1, false};
+        point at = {*slm_profile_by_name(block ? "paper-4" : "slm-4"), block ? UINT64_C(1) << 19 : 16 * ROW, 1, false};
         memset(at.profile.name, 0, sizeof at.profile.name);
         unsigned long long shown = *value;
         switch (varied[0]) {
