@@ -23,13 +23,13 @@ build_and_test() { # folder, what is built (all, or what the tests need), suites
 export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
 sanitize=address,undefined
 # What no compiler changes is tested once, in gcc's release build: the hardware, other machines. Of clang it is its sanitizers (unit tests,
-# corpora, the fuzzer) and its optimiser (unit tests) that can show something new; command, conformance and specification have been through
-# gcc's.
+# corpora, the fuzzer) and its optimiser (kernels and searches) that can show something new; command, conformance and specification have been
+# through gcc's.
 if [ "$name" = clang ]; then
     build_and_test "build-$name-sanitize" needed "--suite unit --suite fuzz" --buildtype=debugoptimized -Db_sanitize=$sanitize -Db_lundef=false
-    build_and_test "build-$name" all "--suite unit"
+    build_and_test "build-$name" all "check_kernels check_exhaustive check_block_search test_decode test_gemv test_hessian test_block_search test_trellis_search test_trellis_fast test_trellis_batch"
 else
-    build_and_test "build-$name-sanitize" all "--no-suite fpga --no-suite portability" --buildtype=debugoptimized -Db_sanitize=$sanitize
+    build_and_test "build-$name-sanitize" needed "--no-suite fpga --no-suite portability" --buildtype=debugoptimized -Db_sanitize=$sanitize
     build_and_test "build-$name" all ""
 fi
 

@@ -99,7 +99,7 @@ class Explore(harness.Case):
         self.explore("--sweep", "slm-4", "-r", "3", code=USAGE, stderr="4 to 10")
         self.explore("--sweep", "slm-4", "-s", "nowhere", code=FAILURE, stderr="nowhere")
         self.slm("explore", "-o", "no/p.csv", "--sweep", "slm-4", code=FAILURE, stderr="cannot open")
-        self.explore("--sweep", "trellis,K=18,k=4", stderr="left out", code=OK)
+        self.explore("--sweep", "trellis,K=21,k=4", stderr="left out", code=OK)
         write_shards(self.path("model"), [[Tensor("a.q_proj.weight", "BF16", [16, 256], bf16([float("nan")] + weights(4095)))]], {})
         self.explore("--sweep", "trellis,K=8,k=3", "-s", "model", code=INVALID, stderr="NaN")
         self.explore("--sweep", "trellis,K=8,k=3", "-s", "model", "-t", "b*", code=USAGE, stderr="no tensor matches")
