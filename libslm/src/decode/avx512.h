@@ -52,10 +52,13 @@ AVX512_INLINE __m512i avx512_round_bf16(__m512i bits) {
 }
 
 /* Sixteen floats as `dtype` (F16 or BF16). */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wsign-conversion" /* in gcc 12's macro for _mm512_cvtps_ph, at -O0 */
 AVX512_INLINE __m256i avx512_narrow(slm_dtype dtype, __m512 x) {
     if (dtype == SLM_F16)
         return _mm512_cvtps_ph(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
     return _mm512_cvtepi32_epi16(avx512_round_bf16(_mm512_castps_si512(x)));
 }
+#pragma GCC diagnostic pop
 
 #endif
