@@ -131,7 +131,8 @@ static void comparing(void **state) {
     assert_int_equal(c.nonfinite, 0);
     assert_int_equal(c.maximum_index, 1400);
     assert_true(c.bytes_differ);
-    assert_true(c.error == 10 && c.norm == 4 * (COUNT - 1) && c.maximum == 3);
+    assert_true(ldexp(c.error.sum, 2 * c.error.exponent) == 10 && ldexp(c.norm.sum, 2 * c.norm.exponent) == 4 * (COUNT - 1) &&
+                c.maximum == 3);
     assert_true(fabs(compare_relative(&c) - sqrt(10.0 / (4 * (COUNT - 1)))) < 1e-15);
 
     b[700] = 1;
@@ -142,11 +143,49 @@ static void comparing(void **state) {
     assert_int_equal(d.different, 3);
     compare_add(&d, &c);
     assert_int_equal(d.elements, 2 * COUNT);
-    assert_true(d.error == 20);
+    assert_true(ldexp(d.error.sum, 2 * d.error.exponent) == 20);
+}
+
+static void put_double(uint8_t *bytes, double value) {
+    uint64_t bits;
+    memcpy(&bits, &value, 8);
+    for (unsigned i = 0; i < 8; i++)
+        bytes[i] = (uint8_t)(bits >> 8 * i);
+}
+
+static void check_wide(const double *a, const double *b, size_t count, double relative, double snr) {
+    uint8_t x[64], y[64];
+    comparison whole = {0}, total = {0};
+    for (size_t i = 0; i < count; i++) {
+        comparison one = {0};
+        put_double(x + 8 * i, a[i]);
+        put_double(y + 8 * i, b[i]);
+        compare_elements(&one, SLM_F64, x + 8 * i, SLM_F64, y + 8 * i, 1);
+        compare_add(&total, &one);
+    }
+    compare_elements(&whole, SLM_F64, x, SLM_F64, y, count);
+    for (int i = 0; i < 2; i++) {
+        const comparison *c = i == 0 ? &whole : &total;
+        const double found = compare_relative(c), decibels = compare_snr(c);
+        assert_true(found == relative || (isfinite(found) && fabs(found - relative) <= 1e-14 * relative));
+        assert_true(decibels == snr || (isfinite(decibels) && fabs(decibels - snr) <= 1e-12 * fabs(snr)));
+    }
+}
+
+/* Squares beyond what double holds, on machines whose long double is a double, too (armhf). */
+static void comparing_wide(void **state) {
+    (void)state;
+    check_wide((double[]){1e300, 1}, (double[]){1e300, 2}, 2, 1e-300, 6000);
+    check_wide((double[]){1, 1e300}, (double[]){2, 1e300}, 2, 1e-300, 6000);
+    check_wide((double[]){1e-300, 0}, (double[]){2e-300, 0}, 2, 1, 0);
+    check_wide((double[]){3e-300, 4e-300}, (double[]){3e-300, 4e300}, 2, (double)INFINITY, -20 * log10(0.8) - 12000);
+    check_wide((double[]){5e-324, 1e-310}, (double[]){1e-323, 1e-310}, 2, 5e-324 / 1e-310, 20 * log10(1e-310 / 5e-324));
+    check_wide((double[]){1.5e308, 1}, (double[]){-1.5e308, 1}, 2, (double)INFINITY, (double)-INFINITY); /* their distance is no double */
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(escaping),    cmocka_unit_test(numbers),  cmocka_unit_test(patterns),
-                                       cmocka_unit_test(polynomials), cmocka_unit_test(outcomes), cmocka_unit_test(comparing)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(escaping),      cmocka_unit_test(numbers),  cmocka_unit_test(patterns),
+                                       cmocka_unit_test(polynomials),   cmocka_unit_test(outcomes), cmocka_unit_test(comparing),
+                                       cmocka_unit_test(comparing_wide)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -26,7 +26,21 @@ static void to_double(slm_dtype type, const uint8_t *source, size_t count, doubl
         target[i] = (double)narrow[i];
 }
 
-/* One piece, and its sums first in double: 512 products lose less than the last digit that is printed. */
+static void add_squares(square_sum *s, double sum, int exponent) {
+    if (sum == 0)
+        return;
+    const int larger = s->sum == 0 || exponent > s->exponent ? exponent : s->exponent;
+    s->sum = ldexp(s->sum, 2 * (s->exponent - larger)) + ldexp(sum, 2 * (exponent - larger));
+    s->exponent = larger;
+}
+
+/* The square of a value whose square may leave the range of double, as those of F64 do. */
+static void add_wide(square_sum *s, double value) {
+    int exponent = 0;
+    const double mantissa = isinf(value) ? value : frexp(value, &exponent);
+    add_squares(s, mantissa * mantissa, exponent);
+}
+
 static void compare_piece(comparison *c, const double *a, const double *b, size_t count, bool wide) {
     double norm = 0, error = 0;
     for (size_t i = 0; i < count; i++) {
@@ -44,16 +58,16 @@ static void compare_piece(comparison *c, const double *a, const double *b, size_
             c->maximum = distance;
             c->maximum_index = c->elements + i;
         }
-        if (wide) { /* squares of F64 leave the range of double */
-            c->norm += (long double)a[i] * a[i];
-            c->error += (long double)distance * distance;
+        if (wide) {
+            add_wide(&c->norm, a[i]);
+            add_wide(&c->error, distance);
         } else {
             norm += a[i] * a[i];
             error += distance * distance;
         }
     }
-    c->norm += norm;
-    c->error += error;
+    add_squares(&c->norm, norm, 0);
+    add_squares(&c->error, error, 0);
     c->elements += count;
 }
 
@@ -83,16 +97,20 @@ void compare_add(comparison *total, const comparison *c) {
     total->different += c->different;
     total->nonfinite += c->nonfinite;
     total->bytes_differ |= c->bytes_differ;
-    total->norm += c->norm;
-    total->error += c->error;
+    add_squares(&total->norm, c->norm.sum, c->norm.exponent);
+    add_squares(&total->error, c->error.sum, c->error.exponent);
     if (c->maximum > total->maximum)
         total->maximum = c->maximum;
 }
 
 double compare_relative(const comparison *c) {
-    return c->error == 0 ? 0 : c->norm == 0 ? (double)INFINITY : (double)sqrtl(c->error / c->norm);
+    const square_sum *error = &c->error, *norm = &c->norm;
+    return error->sum == 0 ? 0 : norm->sum == 0 ? (double)INFINITY : ldexp(sqrt(error->sum / norm->sum), error->exponent - norm->exponent);
 }
 
 double compare_snr(const comparison *c) {
-    return c->error == 0 ? (double)INFINITY : c->norm == 0 ? (double)-INFINITY : (double)(10 * log10l(c->norm / c->error));
+    const square_sum *error = &c->error, *norm = &c->norm;
+    if (error->sum == 0 || norm->sum == 0)
+        return error->sum == 0 ? (double)INFINITY : (double)-INFINITY;
+    return 10 * log10(norm->sum / error->sum) + 20 * log10(2) * (norm->exponent - error->exponent);
 }

@@ -8,6 +8,12 @@
 
 #include "slm/dtype.h"
 
+/* A sum of squares beyond the range of double, and the same on every machine: sum * 4^exponent. All zeros is 0. */
+typedef struct square_sum {
+    double sum;
+    int exponent;
+} square_sum;
+
 /* Sums over pairs (a, b), a being the reference. Two NaNs are equal, whatever their bits, and so are two infinities of one sign; any other
  * pair with a NaN or an infinity in it counts as `nonfinite` and is left out of the sums. */
 typedef struct comparison {
@@ -15,8 +21,8 @@ typedef struct comparison {
     uint64_t different;     /* pairs of unequal value; of other bytes where values are not compared */
     uint64_t nonfinite;     /* of these, pairs with a NaN or an infinity */
     bool bytes_differ;      /* some bytes differ, if only in the sign of a zero; always where the types differ */
-    long double norm;       /* sum of a^2 */
-    long double error;      /* sum of (a - b)^2 */
+    square_sum norm;        /* of a */
+    square_sum error;       /* of a - b */
     double maximum;         /* largest |a - b| */
     uint64_t maximum_index; /* the first element that has it */
 } comparison;
