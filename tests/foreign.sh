@@ -49,6 +49,9 @@ if [ ! -e "$sysroot/complete" ]; then
         dpkg -x "$package" "$sysroot"
     done
     [ -e "$sysroot/lib" ] || ln -s usr/lib "$sysroot/lib"
+    find "$sysroot" -type l -lname '/*' | while read -r link; do # within the folder
+        ln -sfn "$sysroot$(readlink "$link")" "$link"
+    done
     rm -rf "$sysroot/apt"
     : >"$sysroot/complete"
 fi
@@ -56,6 +59,8 @@ fi
 # i386 runs on this machine's processor, with its own loader and libraries; the others under qemu.
 link="'--sysroot=$sysroot'"
 run=
+# Debian 13's libraries want its libc, which is there when they run; the cross compiler links with Debian 12's.
+[ "$suite" = bookworm ] || link="$link, '-Wl,--allow-shlib-undefined'"
 if [ -n "$qemu" ]; then
     run="$qemu -L $sysroot"
 else
