@@ -142,7 +142,7 @@ END
     # shellcheck disable=SC2086
     for name in $names; do
         echo "$build/tests/$name >$logs/$name.log 2>&1 || echo $name: exit code \$? >>$logs/$name.log"
-    done | xargs -P "$jobs" -d '\n' -n 1 -I LINE sh -c "$watch LINE"
+    done | xargs -P "$jobs" -d '\n' -I LINE sh -c "$watch LINE"
     set -f
     while read -r line; do
         # shellcheck disable=SC2086

@@ -55,7 +55,7 @@ static bool read_all(hessian_file *file, fault *f) {
         file->matrices[i] = (hessian_matrix){.tensor = t, .columns = t->shape[0]};
         columns = t->shape[0] > columns ? t->shape[0] : columns;
     }
-    uint8_t *row = malloc((size_t)columns * sizeof(float));
+    uint8_t *row = malloc(4 * (size_t)columns); /* F32 */
     float *values = malloc((size_t)columns * sizeof *values);
     XXH3_state_t *state = XXH3_createState();
     bool ok = (row != NULL && values != NULL && state != NULL) || fault_system(f, ENOMEM, "cannot hold the Hessians");
@@ -111,7 +111,7 @@ void hessian_release(hessian_holder *holder) {
 
 static bool load(hessian_holder *holder, const hessian_file *file, const hessian_matrix *matrix, fault *f) {
     const uint64_t n = matrix->columns;
-    uint8_t *row = malloc((size_t)n * sizeof *holder->values);
+    uint8_t *row = malloc(4 * (size_t)n); /* F32 */
     holder->values = malloc((size_t)(n * n) * sizeof *holder->values);
     bool ok =
         (row != NULL && holder->values != NULL) || fault_system(f, ENOMEM, "cannot hold a Hessian of %llu columns", (unsigned long long)n);

@@ -296,7 +296,7 @@ static void any_values_of(const decoder_state *state, const any_group *g, unsign
 }
 
 /* H on each segment of `count` numbers, then D: two stages at a time, on vectors of four. Sums and differences are exact, and 0 - x is
- * never -0. */
+ * never -0. NOLINTBEGIN(bugprone-macro-parentheses): an argument that is a type takes none. */
 #define ANY_ROTATE(name, type, four)                                                                                                       \
     static void name(type *x, size_t count, unsigned h, const uint64_t signs[SIGNS_WORDS]) {                                               \
         for (size_t i = 0; i < count; i += 4) {                                                                                            \
@@ -338,6 +338,7 @@ static void any_values_of(const decoder_state *state, const any_group *g, unsign
 
 ANY_ROTATE(any_rotate_floats, float, any_floats)
 ANY_ROTATE(any_rotate_doubles, double, any_doubles)
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 /* Four of norm 1: see "round" above. */
 ANY_INLINE void any_quotient(slm_dtype dtype, const double *from, double scale, double divisor, float *to) {
