@@ -3,11 +3,13 @@
 #
 #     campaign.sh SECONDS [TARGET...]
 #
-# SLM_FUZZ_BUILDS: a folder with plain/, and perhaps asan/ and cmplog/, of programs fuzz_TARGET. SLM_FUZZ_SEEDS: a folder of inputs for
-# each target. SLM_FUZZ_OUT: where the campaign goes. SLM_FUZZ_JOBS: processes in all; the number of cores where it is not set.
+# Each target is fuzzed for SECONDS; as many at once as there are cores, the others after them.
+# SLM_FUZZ_BUILDS: a folder with plain/, and perhaps asan/ and cmplog/, of programs fuzz_TARGET. SLM_FUZZ_KINDS: which of these to use.
+# SLM_FUZZ_SEEDS: a folder of inputs for each target. SLM_FUZZ_OUT: where the campaign goes. SLM_FUZZ_JOBS: processes in all; the number
+# of cores where it is not set.
 # Each target is fuzzed by a main process, then by one with AddressSanitizer and UndefinedBehaviorSanitizer, one that solves comparisons
 # (CmpLog), and others with other power schedules, as many as there are cores for. Where there is one core a target, the sanitized
-# program is the main process. Ends with a table.
+# program is the main process, or the plain one if there is no sanitized one. Ends with a table, and leaves it as SLM_FUZZ_OUT/record.csv.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -44,6 +46,13 @@ dictionary() {
     esac
 }
 
+has() { # kind of build
+    case " ${SLM_FUZZ_KINDS-plain asan cmplog} " in
+        *" $1 "*) [ -d "$builds/$1" ] ;;
+        *) false ;;
+    esac
+}
+
 longest() { # bytes of an input
     case $1 in
         glob | profile) echo 1024 ;;
@@ -70,33 +79,30 @@ start() { # target, name of the process, kind of build, then options
     ) >"$out/$target.$name.log" 2>&1 &
 }
 
-mkdir -p "$out"
-each=$((jobs / count))
-if [ "$each" -lt 1 ]; then
-    each=1
-fi
-extra=$((jobs - each * count))
-if [ "$extra" -lt 0 ]; then
-    extra=0
-fi
-for target in $targets; do
+# All processes of one target.
+fuzz() {
+    target=$1
     mkdir -p "$out/$target"
     processes=$each
     if [ "$extra" -gt 0 ]; then
         processes=$((processes + 1))
         extra=$((extra - 1))
     fi
-    if [ "$processes" -eq 1 ] && [ -d "$builds/asan" ]; then
+    if [ "$processes" -eq 1 ] && has asan; then
         start "$target" main asan -M main
-        continue
+        return
+    fi
+    if [ "$processes" -eq 1 ] && has cmplog; then
+        start "$target" main plain -M main -c "$builds/cmplog/fuzz_$target"
+        return
     fi
     start "$target" main plain -M main
     i=1
-    if [ "$i" -lt "$processes" ] && [ -d "$builds/asan" ]; then
+    if [ "$i" -lt "$processes" ] && has asan; then
         start "$target" asan asan -S asan
         i=$((i + 1))
     fi
-    if [ "$i" -lt "$processes" ] && [ -d "$builds/cmplog" ]; then
+    if [ "$i" -lt "$processes" ] && has cmplog; then
         start "$target" cmplog plain -S cmplog -c "$builds/cmplog/fuzz_$target"
         i=$((i + 1))
     fi
@@ -108,7 +114,7 @@ for target in $targets; do
         esac
         i=$((i + 1))
     done
-done
+}
 
 # Processor time by target, from /proc: of the fuzzers, the programs they run, and all children that these have seen end.
 ticks() {
@@ -120,26 +126,66 @@ ticks() {
         sed 's/.*) //' "$process/stat" 2>/dev/null | awk -v t="$target" '{ print t, $12 + $13 + $14 + $15 }'
     done
 }
-if [ "$seconds" -gt 10 ]; then
-    sleep $((seconds - 5))
-    ticks >"$out/ticks" || true
+
+# The targets of one turn, to their end.
+turn() {
+    for name; do
+        fuzz "$name"
+    done
+    if [ "$seconds" -gt 10 ]; then
+        sleep $((seconds - 5))
+        ticks >>"$out/ticks" || true
+    fi
+    wait || true
+}
+
+mkdir -p "$out"
+: >"$out/ticks"
+each=$((jobs / count))
+extra=$((jobs - each * count))
+if [ "$each" -lt 1 ]; then
+    each=1
+    extra=0
 fi
-wait || true
+now=
+left=$jobs
+for target in $targets; do
+    now="$now $target"
+    left=$((left - each))
+    if [ "$left" -lt "$each" ]; then
+        # shellcheck disable=SC2086
+        turn $now
+        now=
+        left=$jobs
+    fi
+done
+if [ -n "$now" ]; then
+    # shellcheck disable=SC2086
+    turn $now
+fi
 
 field() { # file, name
     sed -n "s/^$2 *: //p" "$1"
 }
 
 hertz=$(getconf CLK_TCK 2>/dev/null || echo 100)
+day=$(date -u +%F)
+echo 'day,target,kinds,cpu_s,executions,edges,edges_total,corpus,crashes,hangs' >"$out/record.csv"
 printf '%-12s %9s %9s %14s %10s %16s %8s %8s %6s\n' target processes 'CPU s' executions 'a second' edges corpus crashes hangs
 for target in $targets; do
     processes=0
+    kinds=
     executions=0
     crashes=0
     hangs=0
     for stats in "$out/$target"/*/fuzzer_stats; do
         [ -e "$stats" ] || continue
         processes=$((processes + 1))
+        kind=$(sed -n "s|^command_line.* $builds/\([a-z]*\)/fuzz_.*|\1|p" "$stats")
+        case +$kinds+ in
+            *"+$kind+"*) ;;
+            *) kinds=$kinds${kinds:++}$kind ;;
+        esac
         executions=$((executions + $(field "$stats" execs_done)))
         crashes=$((crashes + $(field "$stats" saved_crashes)))
         hangs=$((hangs + $(field "$stats" saved_hangs)))
@@ -152,4 +198,5 @@ for target in $targets; do
     cpu=$(awk -v t="$target" -v hz="$hertz" '$1 == t { s += $2 } END { printf "%d", s / hz }' "$out/ticks" 2>/dev/null || echo '?')
     printf '%-12s %9s %9s %14s %10s %16s %8s %8s %6s\n' "$target" "$processes" "$cpu" "$executions" "$((executions / seconds))" \
         "$(field "$main" edges_found)/$(field "$main" total_edges)" "$(field "$main" corpus_count)" "$crashes" "$hangs"
+    echo "$day,$target,$kinds,$cpu,$executions,$(field "$main" edges_found),$(field "$main" total_edges),$(field "$main" corpus_count),$crashes,$hangs" >>"$out/record.csv"
 done
