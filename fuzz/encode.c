@@ -24,7 +24,8 @@ typedef struct choice {
     slm_coding coding;
     slm_dtype dtype;
     slm_search search;
-    bool scale_per_run;
+    unsigned scale_candidates;
+    bool scale_per_run, importance, hessian, dominant;
     uint64_t rows, columns;
 } choice;
 
@@ -52,7 +53,12 @@ static bool choose(choice *c, const uint8_t *data, size_t size) {
         p.C = (uint8_t)(1 + p.C % 3);
     }
     *c = (choice){.coding.profile = p, .dtype = dtypes[data[4] % 3], .scale_per_run = (data[4] & 4) != 0};
-    c->search = (data[4] & 8) != 0 && p.coding == SLM_CODING_BLOCK ? SLM_SEARCH_PAPER : SLM_SEARCH_EXACT;
+    if ((data[4] & 8) != 0)
+        c->search = p.coding == SLM_CODING_BLOCK ? SLM_SEARCH_PAPER : SLM_SEARCH_FAST;
+    c->importance = (data[4] & 64) != 0;
+    c->hessian = (data[4] & 128) != 0;
+    c->dominant = (data[6] & 16) == 0;
+    c->scale_candidates = data[6] >> 5;
     const uint64_t most = p.coding == SLM_CODING_BLOCK ? WEIGHTS_MAX / 4 : WEIGHTS_MAX;
     uint64_t elements = (size - PARAMETERS) / (slm_dtype_bits(c->dtype) / 8);
     if (elements > most)
@@ -68,6 +74,40 @@ static bool choose(choice *c, const uint8_t *data, size_t size) {
     return c->rows > 0 && slm_coding_check(&c->coding, NULL) == SLM_OK;
 }
 
+/* What errors cost, made of the weights: any of them by the columns' importance, and a symmetric matrix, which a large diagonal makes one
+ * that can be factored. Both may be refused; then it is encoded without. */
+static slm_hessian *set_costs(slm_encoder *encoder, const choice *c, const float *weights) {
+    enum { COLUMNS = 48 };
+    static float values[COLUMNS * COLUMNS], importance[256];
+    const size_t n = (size_t)c->columns, count = (size_t)(c->rows * c->columns);
+    slm_error error = {0};
+    slm_hessian *hessian = NULL;
+    if (c->importance) {
+        for (size_t i = 0; i < n; i++)
+            importance[i] = c->dominant ? fabsf(weights[7 * i % count]) : weights[7 * i % count];
+        const slm_status status = slm_encoder_set_importance(encoder, importance, n, &error);
+        CHECK(status == SLM_OK || status == SLM_E_ARGUMENT);
+    }
+    if (c->hessian && n <= COLUMNS) {
+        for (size_t i = 0; i < n; i++) {
+            float sum = 0;
+            for (size_t j = 0; j < n; j++) {
+                values[i * n + j] = weights[(i < j ? 31 * i + j : 31 * j + i) % count];
+                sum += fabsf(values[i * n + j]);
+            }
+            if (c->dominant)
+                values[i * n + i] = sum;
+        }
+        slm_status status = slm_hessian_create(&hessian, values, n, c->coding.rotation, c->coding.sign_seed, 1, NULL, &error);
+        CHECK(status == SLM_OK || status == SLM_E_ARGUMENT || status == SLM_E_NONFINITE);
+        if (status == SLM_OK) {
+            status = slm_encoder_set_hessian(encoder, hessian, &error);
+            CHECK(status == SLM_OK || (status == SLM_E_ARGUMENT && (c->importance || c->coding.profile.coding == SLM_CODING_BLOCK)));
+        }
+    }
+    return hessian;
+}
+
 typedef struct coded {
     uint16_t *scales;
     uint8_t *codes;
@@ -76,9 +116,14 @@ typedef struct coded {
 } coded;
 
 static slm_status encode(coded *out, const choice *c, const float *weights, const char *kernel, unsigned threads) {
-    const slm_encoder_options options = {
-        .struct_size = sizeof options, .search = c->search, .scale_per_run = c->scale_per_run, .threads = threads, .kernel = kernel};
+    const slm_encoder_options options = {.struct_size = sizeof options,
+                                         .search = c->search,
+                                         .scale_per_run = c->scale_per_run,
+                                         .threads = threads,
+                                         .kernel = kernel,
+                                         .scale_candidates = c->scale_candidates};
     slm_encoder *encoder = NULL;
+    slm_hessian *hessian = NULL;
     slm_error error = {0};
     *out = (coded){.scale_count = c->scale_per_run ? (size_t)c->rows : 1,
                    .code_bytes = (size_t)(c->rows * slm_profile_run_bytes(&c->coding.profile, c->coding.run_length))};
@@ -89,10 +134,12 @@ static slm_status encode(coded *out, const choice *c, const float *weights, cons
         out->scales = malloc(out->scale_count * sizeof *out->scales);
         out->codes = malloc(out->code_bytes);
         CHECK(out->scales != NULL && out->codes != NULL);
+        hessian = set_costs(encoder, c, weights);
         status = slm_encode_memory(encoder, c->rows * c->columns, weights, out->scales, out->codes, &out->report, &error);
         CHECK(status == SLM_OK || status == SLM_E_NONFINITE);
     }
     slm_encoder_free(encoder);
+    slm_hessian_free(hessian);
     return status;
 }
 
@@ -131,6 +178,7 @@ static void check_error(const choice *c, const coded *out, const float *weights)
         }
     }
     const slm_encode_report *report = &out->report;
+    CHECK(isfinite(report->weighted_norm) && isfinite(report->weighted_error) && report->weighted_error >= 0);
     CHECK(fabs(report->squared_norm - norm) <= 1e-9 * norm);
     CHECK(fabs(report->squared_error - squared) <= 1e-6 * squared + 1e-9 * norm);
     CHECK(fabs(report->maximum_error - largest) <= 1e-6 * largest + 1e-9 * sqrt(norm));
