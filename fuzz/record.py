@@ -13,7 +13,7 @@ def table():
     targets = {}
     for row in csv.DictReader((HERE / "record.csv").open(newline="")):
         targets.setdefault(row["target"], []).append(row)
-    lines = ["| target | processor time | of it sanitized | executions | edges | corpus | crashes | hangs |",
+    lines = ["| target | processor time | sanitized alone | executions | edges | corpus | crashes | hangs |",
              "|---|---:|---:|---:|---:|---:|---:|---:|"]
     whole = {"cpu_s": 0, "executions": 0, "crashes": 0, "hangs": 0}
     for target, rows in targets.items():
