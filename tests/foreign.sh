@@ -58,9 +58,9 @@ fi
 
 # i386 runs on this machine's processor, with its own loader and libraries; the others under qemu.
 link="'--sysroot=$sysroot'"
-run=
 # Debian 13's libraries want its libc, which is there when they run; the cross compiler links with Debian 12's.
 [ "$suite" = bookworm ] || link="$link, '-Wl,--allow-shlib-undefined'"
+run=
 if [ -n "$qemu" ]; then
     run="$qemu -L $sysroot"
 else

@@ -1,8 +1,7 @@
 #!/bin/sh
 # static.sh [warnings|tidy|cppcheck|analyzer|valgrind...]: the tools that look for mistakes in libslm, the command and the conformance
 # runner; one line a tool, all of them where none is named. A finding fails. What is suppressed, and why, stands in .clang-tidy and here.
-# Hours of processor time, most of it clang-tidy's; clang-tidy goes on where it was cut off, and a second time looks at
-# what has changed. SLM_JOBS: processes at once, 2 where it is not set.
+# A quarter of an hour of processor time; clang-tidy goes on where it was cut off, and a second time looks at what has changed. SLM_JOBS: processes at once, 2 where it is not set.
 set -eu
 cd "$(dirname "$0")/.."
 root=$PWD
@@ -35,8 +34,9 @@ verdict() { # tool, what was looked at, log, what a finding looks like
     [ ! -s "$work/findings" ] || { cat "$work/findings" && return 1; }
 }
 
-# The compile commands of what is looked at, each source once, as a build has them.
+# The compile commands of what is looked at, each source once: a build as of setup.
 sources() {
+    setup "$@"
     mkdir -p "$work/commands"
     python3 -c 'import json, os, sys
 kept = {}
@@ -60,8 +60,7 @@ warnings() {
 
 # A source that was found clean is passed over until it, a header, the settings or the tool change: what was cut off goes on.
 tidy() {
-    setup tidy clang
-    sources tidy
+    sources tidy clang
     mkdir -p "$work/tidy-clean"
     common=$({ clang-tidy --version && git ls-files '*.h' .clang-tidy | xargs cat; } | sha256sum)
     # shellcheck disable=SC2016
@@ -75,8 +74,7 @@ tidy() {
 # and unreadVariable about unions and pointers to arrays, uninitvar about what another function fills in. unpreciseMathCall is about
 # log(1 + x): log1p would draw other numbers than those on record.
 cppcheck_() {
-    setup tidy clang
-    sources tidy
+    sources tidy clang
     cppcheck --project="$work/commands/compile_commands.json" -q -j "$jobs" --enable=warning,performance,portability,style \
         --suppress=variableScope --suppress=knownConditionTrueFalse --suppress=unusedStructMember \
         --suppress="unreadVariable:$root/libslm/src/decode/decode.c" --suppress="uninitvar:$root/libslm/src/encode/*" \
@@ -90,18 +88,15 @@ cppcheck_() {
 # failure: its findings of leaks and null pointers there, all looked at, are left to valgrind and to clang. With the copies of one loop that
 # decode_any.h makes it has not come to an end in 40 minutes; they take no memory and open nothing, and guard pages watch them (check_bounds).
 analyzer() {
-    setup analyzer gcc --optimization=1 -Dc_args='-fanalyzer -Wno-analyzer-use-of-uninitialized-value'
-    sources analyzer
-    grep -v '/decode_[a-z0-9]*_any[.]c$' "$work/commands/sources" >"$work/analyzer-sources"
+    sources analyzer gcc --optimization=1 -Dc_args='-fanalyzer -Wno-analyzer-use-of-uninitialized-value'
     python3 -c 'import json, sys
-files = {line.strip() for line in open(sys.argv[2])}
 for entry in json.load(open(sys.argv[1])):
-    if any(entry["file"].endswith("/" + file) for file in files):
-        print("cd \"%s\" && %s -o /dev/null -c %s" % (entry["directory"], entry["command"].split(" -o ")[0], entry["file"]))' \
-        "$work/commands/compile_commands.json" "$work/analyzer-sources" |
-        CCACHE_DISABLE=1 xargs -P "$jobs" -d '\n' -n 1 sh -c >"$work/analyzer.log" 2>&1 || { tail -n 40 "$work/analyzer.log" && return 1; }
+    print("cd \"%s\" && %s -o /dev/null -c %s" % (entry["directory"], entry["command"].split(" -o ")[0], entry["file"]))' \
+        "$work/commands/compile_commands.json" | grep -v '/decode_[a-z0-9]*_any[.]c$' >"$work/analyzer-commands"
+    CCACHE_DISABLE=1 xargs -P "$jobs" -d '\n' -n 1 sh -c <"$work/analyzer-commands" >"$work/analyzer.log" 2>&1 ||
+        { tail -n 40 "$work/analyzer.log" && return 1; }
     grep -vE '(tools|runner)/.*(malloc-leak|null-argument|null-dereference)' "$work/analyzer.log" >"$work/analyzer-kept.log" || :
-    verdict 'gcc -fanalyzer' "$(wc -l <"$work/analyzer-sources") of $count" "$work/analyzer-kept.log" 'warning:'
+    verdict 'gcc -fanalyzer' "$(wc -l <"$work/analyzer-commands") of $count" "$work/analyzer-kept.log" 'warning:'
 }
 
 # Memory that is read before it is written, used where there is none, lost: the unit tests and the command. What searches for codes, and
