@@ -4,7 +4,8 @@
 #     campaign.sh SECONDS [TARGET...]
 #
 # Each target is fuzzed for SECONDS; as many at once as there are cores, the others after them.
-# SLM_FUZZ_BUILDS: a folder with plain/, and perhaps asan/ and cmplog/, of programs fuzz_TARGET. SLM_FUZZ_KINDS: which of these to use.
+# SLM_FUZZ_BUILDS: a folder with plain/, and perhaps asan/ and cmplog/, of programs fuzz_TARGET. SLM_FUZZ_KINDS: which
+# of "asan cmplog" to use.
 # SLM_FUZZ_SEEDS: a folder of inputs for each target. SLM_FUZZ_OUT: where the campaign goes. SLM_FUZZ_JOBS: processes in all; the number
 # of cores where it is not set.
 # Each target is fuzzed by a main process, then by one with AddressSanitizer and UndefinedBehaviorSanitizer, one that solves comparisons
@@ -46,8 +47,8 @@ dictionary() {
     esac
 }
 
-has() { # kind of build
-    case " ${SLM_FUZZ_KINDS-plain asan cmplog} " in
+has() { # a kind of build beside the plain one
+    case " ${SLM_FUZZ_KINDS-asan cmplog} " in
         *" $1 "*) [ -d "$builds/$1" ] ;;
         *) false ;;
     esac

@@ -1,7 +1,7 @@
 /* fuzz/encode.c: differential. Whatever tensor the encoder accepts decodes within the error it reported; the bytes are the same for every
  * search kernel and number of threads; a file made of them verifies; a raw tensor comes back as it was.
  *
- * Input: 8 bytes that choose the coding, then the tensor's bytes. */
+ * Input: 8 bytes that choose the coding, the search and what errors cost, then the tensor's bytes. */
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>

@@ -5,8 +5,8 @@
 #
 # Everything is below build-fuzz/: plain/ asan/ cmplog/ are builds, campaign/ is what AFL++ keeps for each target. It starts from the corpus
 # in the repository and from fresh seeds, and leaves the smallest set of inputs with the same coverage in build-fuzz/kept/TARGET.
-# SLM_FUZZ_JOBS: processes at once; the number of cores where it is not set. SLM_FUZZ_KINDS: which builds of
-# "plain asan cmplog". Exit status 1 where something was found.
+# SLM_FUZZ_JOBS: processes at once; the number of cores where it is not set. SLM_FUZZ_KINDS: which of
+# "asan cmplog" to use beside the plain build; with one process a target asan takes its place. Exit status 1 where something was found.
 set -eu
 cd "$(dirname "$0")/.."
 
