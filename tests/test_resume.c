@@ -1,6 +1,7 @@
 /* Going on after an interruption: from every state of the encoder, with bytes that a sink holds already, with a temporary file found again.
  */
 #include <fcntl.h>
+#include <math.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -171,6 +172,42 @@ static void test_foreign_states(void **context) {
             default: bad.pieces = UINT64_MAX; break;
             }
             assert_int_equal(run(&codings[c], true, 2, NULL, &io, &bad, &report), SLM_E_ARGUMENT);
+        }
+        static const double sums[] = {-1, INFINITY, NAN};
+        for (size_t i = 0; i < sizeof sums / sizeof sums[0]; i++) {
+            for (int field = 0; field < 5; field++) {
+                slm_encode_state bad = good;
+                slm_encode_report *r = &bad.report;
+                double *const fields[] = {&r->squared_norm, &r->squared_error, &r->maximum_error, &r->weighted_norm, &r->weighted_error};
+                *fields[field] = sums[i];
+                io.state_count = 0;
+                assert_int_equal(run(&codings[c], true, 2, NULL, &io, &bad, &report), SLM_E_ARGUMENT);
+            }
+        }
+    }
+}
+
+/* A scale that no tensor has, in a state between the pieces that share it: nothing is searched with it. */
+static void test_foreign_scale(void **context) {
+    (void)context;
+    static float weights[ELEMENTS];
+    static tensor_io io;
+    slm_encode_report report;
+    const slm_coding codings[] = {{block_profile(8), 0, 0, ELEMENTS}, {trellis_profile(), 0, 0, 80}};
+    static const uint16_t scales[] = {0, 0x7f80, 0x7fc0, 0x8000, 0xbf80, 0xffff};
+    for (size_t c = 0; c < 2; c++) {
+        memset(&io, 0, sizeof io);
+        for (size_t i = 0; i < ELEMENTS; i++)
+            weights[i] = (float)(i % 7) - 3;
+        io.weights = weights;
+        io.stop_after = SIZE_MAX;
+        OK(run(&codings[c], false, 1, NULL, &io, NULL, &report));
+        const slm_encode_state good = io.states[0];
+        for (size_t i = 0; i < sizeof scales / sizeof scales[0]; i++) {
+            slm_encode_state bad = good;
+            bad.scale = scales[i];
+            io.state_count = 0;
+            assert_int_equal(run(&codings[c], false, 2, NULL, &io, &bad, &report), SLM_E_ARGUMENT);
         }
     }
 }
@@ -365,6 +402,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_state),
         cmocka_unit_test(test_foreign_states),
+        cmocka_unit_test(test_foreign_scale),
         cmocka_unit_test(test_adopt),
         cmocka_unit_test_setup_teardown(test_found_again, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(test_long_names, make_folder, remove_folder),

@@ -349,6 +349,23 @@ static void set_group(encode_job *job, uint64_t first_run, uint64_t runs) {
     job->pieces = count_pieces(job);
 }
 
+/* Sums of squares, and a largest error. */
+static bool can_be_report(const slm_encode_report *report) {
+    const double sums[] = {report->squared_norm, report->squared_error, report->maximum_error, report->weighted_norm,
+                           report->weighted_error};
+    for (size_t i = 0; i < sizeof sums / sizeof sums[0]; i++) {
+        if (!(sums[i] >= 0 && isfinite(sums[i]))) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool can_be_scale(const slm_encoder *encoder, uint16_t scale) {
+    slm_decoder decoder;
+    return slm_decoder_init(&decoder, &encoder->coding, "scalar") == SLM_OK && slm_decoder_check_scale(&decoder, scale) == SLM_OK;
+}
+
 /* Sets the job to the group and scale of a state that can be one of its own; *first is the group's next piece. */
 static bool resume_group(encode_job *job, const slm_encode_state *from, uint64_t groups, job_totals *totals, uint64_t *first) {
     if (from->group >= groups) {
@@ -360,6 +377,9 @@ static bool resume_group(encode_job *job, const slm_encode_state *from, uint64_t
     job->scale = from->scale;
     job->pass = job->encoder->scale_per_run && !job->shape.is_part ? PASS_SCALE_AND_CODE : PASS_CODE;
     const slm_encode_report *report = &from->report;
+    if (!can_be_report(report) || (job->pass == PASS_CODE && !can_be_scale(job->encoder, job->scale))) {
+        return false;
+    }
     totals->search = (search_stats){report->squared_norm, report->squared_error, report->maximum_error, report->blocks,
                                     report->examined,     report->weighted_norm, report->weighted_error};
     if (from->pieces == 0 || from->pieces > job->pieces) {
