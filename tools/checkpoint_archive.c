@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "archive_io.h"
+#include "archive_members.h"
 #include "checkpoint_internal.h"
 #include "member_path.h"
 #include "positioned.h"
@@ -15,15 +15,9 @@
 #define MEMBERS_MAX 1048576
 
 struct archive_pass {
-    archive_scope scope;
-    struct archive *a;
-    struct archive_entry *entry;
-    int fd;
-    int64_t size;
-    uint8_t *buffer; /* what libarchive reads from the file */
-    char *name;      /* of the member at hand */
-    size_t source;   /* that is being read, SIZE_MAX between sources */
-    size_t next;     /* its next tensor */
+    member_reader *members;
+    size_t source; /* that is being read, SIZE_MAX between sources */
+    size_t next;   /* its next tensor */
 };
 
 /* A member called *.safetensors. */
@@ -42,123 +36,18 @@ typedef struct first_pass {
     uint64_t aside_size;
 } first_pass;
 
-/* ---- Members ---- */
-
-static la_ssize_t read_file(struct archive *a, void *context, const void **buffer) {
-    const archive_pass *pass = context;
-    size_t got;
-    int number = read_some(pass->fd, pass->buffer, CHECKPOINT_BUFFER, &got);
-    if (number != 0)
-        archive_set_error(a, number, "%s", strerror(number));
-    *buffer = pass->buffer;
-    return number == 0 ? (la_ssize_t)got : -1;
-}
-
-/* Not past the end, so that a cut archive is seen to be one. */
-static la_int64_t skip_file(struct archive *a, void *context, la_int64_t request) {
-    const archive_pass *pass = context;
-    (void)a;
-    off_t at = lseek(pass->fd, 0, SEEK_CUR);
-    if (at < 0 || at >= pass->size || request <= 0)
-        return 0;
-    la_int64_t step = request < pass->size - at ? request : pass->size - at;
-    return lseek(pass->fd, step, SEEK_CUR) < 0 ? 0 : step;
-}
-
-static la_int64_t seek_file(struct archive *a, void *context, la_int64_t offset, int whence) {
-    off_t at = lseek(((const archive_pass *)context)->fd, offset, whence);
-    if (at < 0)
-        archive_set_error(a, errno, "%s", strerror(errno));
-    return at < 0 ? ARCHIVE_FATAL : at;
-}
-
-static void pass_close(archive_pass *pass) {
-    if (pass == NULL)
-        return;
-    archive_read_free(pass->a);
-    archive_entry_free(pass->entry);
-    archive_leave(pass->scope);
-    free(pass->buffer);
-    free(pass->name);
-    free(pass);
-}
-
-static archive_pass *pass_open(checkpoint *cp, fault *f) {
-    struct stat about;
-    archive_pass *pass = calloc(1, sizeof *pass);
-    if (pass == NULL || fstat(cp->fd, &about) != 0 || lseek(cp->fd, 0, SEEK_SET) != 0) {
-        fault_system(f, pass == NULL ? ENOMEM : errno, "cannot read the archive");
-        free(pass);
-        return NULL;
-    }
-    *pass = (archive_pass){.fd = cp->fd, .size = about.st_size, .source = SIZE_MAX, .scope = archive_enter()};
-    pass->a = archive_read_new();
-    pass->entry = archive_entry_new(); /* libarchive's own may not be there where memory is short */
-    pass->buffer = malloc(CHECKPOINT_BUFFER);
-    bool ok = (pass->a != NULL && pass->entry != NULL && pass->buffer != NULL) || fault_system(f, ENOMEM, "cannot read the archive");
-    if (ok && (archive_read_support_format_tar(pass->a) != ARCHIVE_OK || archive_read_support_format_zip(pass->a) != ARCHIVE_OK ||
-               archive_read_support_filter_gzip(pass->a) != ARCHIVE_OK || archive_read_support_filter_zstd(pass->a) != ARCHIVE_OK ||
-               archive_open_source(pass->a, pass, read_file, skip_file, seek_file) != ARCHIVE_OK))
-        ok = archive_fault(f, pass->a, "cannot open the archive");
-    if (ok)
-        return pass;
-    pass_close(pass);
-    return NULL;
-}
-
-/* The next regular file; pass->name is NULL after the last. Anything that could not be written below a folder is refused by name. */
-static bool pass_member(archive_pass *pass, fault *f) {
-    for (;;) {
-        free(pass->name);
-        pass->name = NULL;
-        struct archive_entry *entry = pass->entry;
-        int status = archive_read_next_header2(pass->a, entry);
-        if (status == ARCHIVE_EOF)
-            return true;
-        /* "Retry" is a damaged tar header: going on would leave out the file behind it. */
-        if (status < ARCHIVE_WARN || status == ARCHIVE_RETRY)
-            return archive_fault(f, pass->a, "the archive is damaged");
-        const char *raw = archive_entry_pathname_utf8(entry), *reason = NULL;
-        if (raw == NULL)
-            return fault_set(f, FAULT_INPUT, "a member of the archive has a name that is not UTF-8");
-        if (!member_path(raw, &pass->name, &reason))
-            return reason == NULL ? fault_system(f, ENOMEM, "cannot read the archive")
-                                  : fault_set(f, FAULT_INPUT, "member '%s' is refused: %s", raw, reason);
-        unsigned type = (unsigned)archive_entry_filetype(entry);
-        if (archive_entry_hardlink(entry) != NULL || type == AE_IFLNK)
-            return fault_set(f, FAULT_INPUT, "member '%s' is refused: a link", raw);
-        if (type == AE_IFDIR)
-            continue;
-        if (type != AE_IFREG)
-            return fault_set(f, FAULT_INPUT, "member '%s' is refused: no regular file", raw);
-        if (pass->name[0] == '\0')
-            return fault_set(f, FAULT_INPUT, "member '%s' is refused: a name without a file", raw);
-        if (archive_entry_is_encrypted(entry))
-            return fault_set(f, FAULT_UNSUPPORTED, "member '%s' is encrypted", raw);
-        return true;
-    }
-}
-
-/* Reads exactly that much, or says that the member is cut. */
-static bool member_exact(archive_pass *pass, void *buffer, size_t size, fault *f) {
-    size_t got;
-    if (!archive_fill(pass->a, buffer, size, &got, pass->name, f))
-        return false;
-    return got == size || fault_set(f, FAULT_INPUT, "%s: truncated", pass->name);
-}
-
 /* ---- The first pass ---- */
 
-static bool scan_tensors(checkpoint *cp, archive_pass *pass, candidate *c, fault *f) {
+static bool scan_tensors(checkpoint *cp, member_reader *members, candidate *c, fault *f) {
     c->scans = calloc(c->st.count > 0 ? c->st.count : 1, sizeof *c->scans);
     if (c->scans == NULL)
-        return fault_system(f, ENOMEM, "%s: cannot read", pass->name);
+        return fault_system(f, ENOMEM, "%s: cannot read", members->name);
     for (size_t i = 0; i < c->st.count; i++) {
         const safetensors_tensor *t = &c->st.tensors[i];
         tensor_scanner_begin(cp->scanner, t->dtype);
         for (uint64_t at = t->begin; at < t->end;) {
             size_t piece = t->end - at < CHECKPOINT_BUFFER ? (size_t)(t->end - at) : CHECKPOINT_BUFFER;
-            if (!member_exact(pass, cp->buffer, piece, f))
+            if (!members_read(members, cp->buffer, piece, f))
                 return false;
             tensor_scanner_update(cp->scanner, cp->buffer, piece);
             checkpoint_progress(cp, piece);
@@ -168,35 +57,35 @@ static bool scan_tensors(checkpoint *cp, archive_pass *pass, candidate *c, fault
     }
     size_t more;
     uint8_t byte;
-    if (!archive_fill(pass->a, &byte, 1, &more, pass->name, f))
+    if (!archive_fill(members->a, &byte, 1, &more, members->name, f))
         return false;
-    return more == 0 || fault_set(f, FAULT_INPUT, "%s: bytes that belong to no tensor at its end", pass->name);
+    return more == 0 || fault_set(f, FAULT_INPUT, "%s: bytes that belong to no tensor at its end", members->name);
 }
 
-static bool read_candidate(checkpoint *cp, archive_pass *pass, candidate *c, fault *f) {
+static bool read_candidate(checkpoint *cp, member_reader *members, candidate *c, fault *f) {
     uint8_t prefix[8];
     size_t size;
-    if (!member_exact(pass, prefix, sizeof prefix, f))
+    if (!members_read(members, prefix, sizeof prefix, f))
         return false;
     if (!safetensors_header_size(prefix, UINT64_MAX, &size, f)) {
-        fault_prefix(f, pass->name);
+        fault_prefix(f, members->name);
         return false;
     }
     char *header = malloc(size);
     if (header == NULL)
-        return fault_system(f, ENOMEM, "%s: cannot read the header", pass->name);
-    if (!member_exact(pass, header, size, f)) {
+        return fault_system(f, ENOMEM, "%s: cannot read the header", members->name);
+    if (!members_read(members, header, size, f)) {
         free(header);
         return false;
     }
     if (!safetensors_parse(&c->st, header, size, UINT64_MAX, f)) {
-        fault_prefix(f, pass->name);
+        fault_prefix(f, members->name);
         return false;
     }
-    return scan_tensors(cp, pass, c, f);
+    return scan_tensors(cp, members, c, f);
 }
 
-static bool add_candidate(checkpoint *cp, archive_pass *pass, first_pass *first, fault *f) {
+static bool add_candidate(checkpoint *cp, member_reader *members, first_pass *first, fault *f) {
     if (first->candidate_count == SLM_SOURCES_MAX)
         return fault_set(f, FAULT_UNSUPPORTED, "more than %d safetensors files", SLM_SOURCES_MAX);
     candidate *candidates = realloc(first->candidates, (first->candidate_count + 1) * sizeof *candidates);
@@ -204,14 +93,14 @@ static bool add_candidate(checkpoint *cp, archive_pass *pass, first_pass *first,
         return fault_system(f, ENOMEM, "cannot read the archive");
     first->candidates = candidates;
     candidate *c = &candidates[first->candidate_count++];
-    *c = (candidate){.path = pass->name};
-    char *copy = strdup(pass->name);
-    pass->name = copy;
+    *c = (candidate){.path = members->name};
+    char *copy = strdup(members->name);
+    members->name = copy;
     if (copy == NULL)
         return fault_system(f, ENOMEM, "cannot read the archive");
     /* What is wrong with it counts only if it turns out to be part of the model; an archive that ends early always does. */
-    if (!read_candidate(cp, pass, c, &c->fault)) {
-        if (archive_errno(pass->a) != 0 || c->fault.kind == FAULT_SYSTEM) {
+    if (!read_candidate(cp, members, c, &c->fault)) {
+        if (archive_errno(members->a) != 0 || c->fault.kind == FAULT_SYSTEM) {
             *f = c->fault;
             return false;
         }
@@ -222,19 +111,19 @@ static bool add_candidate(checkpoint *cp, archive_pass *pass, first_pass *first,
 }
 
 /* Copies the member's content behind what was put aside before. */
-static bool put_aside(checkpoint *cp, archive_pass *pass, first_pass *first, uint64_t *size, fault *f) {
+static bool put_aside(checkpoint *cp, member_reader *members, first_pass *first, uint64_t *size, fault *f) {
     *size = 0;
     for (size_t got = 1; got > 0;) {
-        if (!archive_fill(pass->a, cp->buffer, CHECKPOINT_BUFFER, &got, pass->name, f))
+        if (!archive_fill(members->a, cp->buffer, CHECKPOINT_BUFFER, &got, members->name, f))
             return false;
         if (got > SIDE_BYTES_MAX - first->aside_size)
-            return fault_set(f, FAULT_UNSUPPORTED, "side files of more than %" PRIu64 " bytes, at '%s'", SIDE_BYTES_MAX, pass->name);
-        if (!side_ratio_fits(first->aside_size + got, (uint64_t)pass->size))
+            return fault_set(f, FAULT_UNSUPPORTED, "side files of more than %" PRIu64 " bytes, at '%s'", SIDE_BYTES_MAX, members->name);
+        if (!side_ratio_fits(first->aside_size + got, (uint64_t)members->size))
             return fault_set(f, FAULT_INPUT, "member '%s' is refused: the side files are more than %d times as large as the archive",
-                             pass->name, SIDE_RATIO_MAX);
+                             members->name, SIDE_RATIO_MAX);
         int number = positioned_write(first->aside, first->aside_size, cp->buffer, got);
         if (number != 0)
-            return fault_system(f, number, "%s: cannot put it aside in a temporary file", pass->name);
+            return fault_system(f, number, "%s: cannot put it aside in a temporary file", members->name);
         first->aside_size += got;
         *size += got;
         checkpoint_progress(cp, got);
@@ -242,34 +131,34 @@ static bool put_aside(checkpoint *cp, archive_pass *pass, first_pass *first, uin
     return true;
 }
 
-static bool add_file(checkpoint *cp, archive_pass *pass, first_pass *first, fault *f) {
+static bool add_file(checkpoint *cp, member_reader *members, first_pass *first, fault *f) {
     uint64_t offset = first->aside_size, size = 0;
-    if (cp->options.no_side_files && !ends_with(pass->name, ".index.json"))
+    if (cp->options.no_side_files && !ends_with(members->name, ".index.json"))
         return true;
-    if (!put_aside(cp, pass, first, &size, f))
+    if (!put_aside(cp, members, first, &size, f))
         return false;
-    char *name = pass->name;
-    pass->name = NULL;
+    char *name = members->name;
+    members->name = NULL;
     return side_list_add(&first->files, name, size, offset, f);
 }
 
 static bool read_members(checkpoint *cp, first_pass *first, fault *f) {
-    archive_pass *pass = pass_open(cp, f);
-    if (pass == NULL)
+    member_reader *members = members_open(cp->fd, f);
+    if (members == NULL)
         return false;
     bool ok = true;
-    for (size_t members = 0; ok; members++) {
-        ok = pass_member(pass, f);
-        if (!ok || pass->name == NULL)
+    for (size_t count = 0; ok; count++) {
+        ok = members_next(members, f);
+        if (!ok || members->name == NULL)
             break;
-        if (members == MEMBERS_MAX)
+        if (count == MEMBERS_MAX)
             ok = fault_set(f, FAULT_UNSUPPORTED, "an archive of more than %d files", MEMBERS_MAX);
-        else if (ends_with(pass->name, ".safetensors"))
-            ok = add_candidate(cp, pass, first, f);
+        else if (ends_with(members->name, ".safetensors"))
+            ok = add_candidate(cp, members, first, f);
         else
-            ok = add_file(cp, pass, first, f);
+            ok = add_file(cp, members, first, f);
     }
-    pass_close(pass);
+    members_close(members);
     return ok;
 }
 
@@ -446,23 +335,23 @@ static bool gather_side(checkpoint *cp, first_pass *first, const char *root, boo
 
 /* One more reading, for contents that the first did not put aside. */
 static bool fetch_missing(checkpoint *cp, first_pass *first, const char *root, fault *f) {
-    archive_pass *pass = pass_open(cp, f);
-    bool ok = pass != NULL;
+    member_reader *members = members_open(cp->fd, f);
+    bool ok = members != NULL;
     while (ok) {
-        ok = pass_member(pass, f);
-        if (!ok || pass->name == NULL)
+        ok = members_next(members, f);
+        if (!ok || members->name == NULL)
             break;
-        const char *own = below(pass->name, root);
+        const char *own = below(members->name, root);
         for (size_t i = 0; ok && own != NULL && i < cp->side.count; i++) {
             side_file *file = &cp->side.files[i];
             if (file->offset != UINT64_MAX || strcmp(file->name, own) != 0)
                 continue;
             file->offset = first->aside_size;
-            ok = put_aside(cp, pass, first, &file->size, f);
+            ok = put_aside(cp, members, first, &file->size, f);
             break;
         }
     }
-    pass_close(pass);
+    members_close(members);
     return ok;
 }
 
@@ -520,12 +409,23 @@ bool archive_pass_start(checkpoint *cp, fault *f) {
     archive_pass_end(cp);
     for (size_t i = 0; i < cp->source_count; i++)
         cp->states[i].seen = false;
-    cp->pass = pass_open(cp, f);
-    return cp->pass != NULL;
+    member_reader *members = members_open(cp->fd, f);
+    if (members == NULL)
+        return false;
+    cp->pass = malloc(sizeof *cp->pass);
+    if (cp->pass == NULL) {
+        members_close(members);
+        return fault_system(f, ENOMEM, "cannot read the archive");
+    }
+    *cp->pass = (archive_pass){.members = members, .source = SIZE_MAX};
+    return true;
 }
 
 void archive_pass_end(checkpoint *cp) {
-    pass_close(cp->pass);
+    if (cp->pass == NULL)
+        return;
+    members_close(cp->pass->members);
+    free(cp->pass);
     cp->pass = NULL;
 }
 
@@ -536,12 +436,12 @@ static bool next_source(checkpoint *cp, fault *f) {
     archive_pass *pass = cp->pass;
     pass->source = SIZE_MAX;
     while (pass->source == SIZE_MAX) {
-        if (!pass_member(pass, f))
+        if (!members_next(pass->members, f))
             return false;
-        if (pass->name == NULL)
+        if (pass->members->name == NULL)
             break;
         for (size_t i = 0; i < cp->source_count; i++)
-            if (!cp->states[i].seen && strcmp(cp->states[i].member, pass->name) == 0)
+            if (!cp->states[i].seen && strcmp(cp->states[i].member, pass->members->name) == 0)
                 pass->source = i;
     }
     if (pass->source == SIZE_MAX) {
@@ -554,11 +454,11 @@ static bool next_source(checkpoint *cp, fault *f) {
     pass->next = 0;
     const safetensors *st = &cp->sources[pass->source].st;
     uint8_t prefix[8];
-    if (!member_exact(pass, prefix, sizeof prefix, f))
+    if (!members_read(pass->members, prefix, sizeof prefix, f))
         return false;
     for (size_t at = 0; at < st->header_size;) {
         size_t piece = st->header_size - at < CHECKPOINT_BUFFER ? st->header_size - at : CHECKPOINT_BUFFER;
-        if (!member_exact(pass, cp->buffer, piece, f))
+        if (!members_read(pass->members, cp->buffer, piece, f))
             return false;
         if (memcmp(cp->buffer, st->header + at, piece) != 0)
             return archive_changed(f);
@@ -574,7 +474,7 @@ bool archive_pass_next(checkpoint *cp, size_t *tensor, fault *f) {
         const safetensors_tensor *t = checkpoint_tensor(cp, cp->current);
         for (uint64_t left = t->end - t->begin - cp->cursor; left > 0;) {
             size_t piece = left < CHECKPOINT_BUFFER ? (size_t)left : CHECKPOINT_BUFFER;
-            if (!member_exact(pass, cp->buffer, piece, f))
+            if (!members_read(pass->members, cp->buffer, piece, f))
                 return false;
             left -= piece;
         }
@@ -589,4 +489,4 @@ bool archive_pass_next(checkpoint *cp, size_t *tensor, fault *f) {
     return true;
 }
 
-bool archive_pass_read(checkpoint *cp, void *buffer, size_t size, fault *f) { return member_exact(cp->pass, buffer, size, f); }
+bool archive_pass_read(checkpoint *cp, void *buffer, size_t size, fault *f) { return members_read(cp->pass->members, buffer, size, f); }

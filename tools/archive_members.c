@@ -1,0 +1,114 @@
+/* tools/archive_members.c: the members of a model's archive, through libarchive. */
+#include "archive_members.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "member_path.h"
+#include "positioned.h"
+
+#define BUFFER_BYTES ((size_t)1 << 20)
+
+static la_ssize_t read_file(struct archive *a, void *context, const void **buffer) {
+    const member_reader *reader = context;
+    size_t got;
+    int number = read_some(reader->fd, reader->buffer, BUFFER_BYTES, &got);
+    if (number != 0)
+        archive_set_error(a, number, "%s", strerror(number));
+    *buffer = reader->buffer;
+    return number == 0 ? (la_ssize_t)got : -1;
+}
+
+/* Not past the end, so that a cut archive is seen to be one. */
+static la_int64_t skip_file(struct archive *a, void *context, la_int64_t request) {
+    const member_reader *reader = context;
+    (void)a;
+    off_t at = lseek(reader->fd, 0, SEEK_CUR);
+    if (at < 0 || at >= reader->size || request <= 0)
+        return 0;
+    la_int64_t step = request < reader->size - at ? request : reader->size - at;
+    return lseek(reader->fd, step, SEEK_CUR) < 0 ? 0 : step;
+}
+
+static la_int64_t seek_file(struct archive *a, void *context, la_int64_t offset, int whence) {
+    off_t at = lseek(((const member_reader *)context)->fd, offset, whence);
+    if (at < 0)
+        archive_set_error(a, errno, "%s", strerror(errno));
+    return at < 0 ? ARCHIVE_FATAL : at;
+}
+
+void members_close(member_reader *reader) {
+    if (reader == NULL)
+        return;
+    archive_read_free(reader->a);
+    archive_entry_free(reader->entry);
+    archive_leave(reader->scope);
+    free(reader->buffer);
+    free(reader->name);
+    free(reader);
+}
+
+member_reader *members_open(int fd, fault *f) {
+    struct stat about;
+    member_reader *reader = calloc(1, sizeof *reader);
+    if (reader == NULL || fstat(fd, &about) != 0 || lseek(fd, 0, SEEK_SET) != 0) {
+        fault_system(f, reader == NULL ? ENOMEM : errno, "cannot read the archive");
+        free(reader);
+        return NULL;
+    }
+    *reader = (member_reader){.fd = fd, .size = about.st_size, .scope = archive_enter()};
+    reader->a = archive_read_new();
+    reader->entry = archive_entry_new(); /* libarchive's own may not be there where memory is short */
+    reader->buffer = malloc(BUFFER_BYTES);
+    bool ok = (reader->a != NULL && reader->entry != NULL && reader->buffer != NULL) || fault_system(f, ENOMEM, "cannot read the archive");
+    if (ok && (archive_read_support_format_tar(reader->a) != ARCHIVE_OK || archive_read_support_format_zip(reader->a) != ARCHIVE_OK ||
+               archive_read_support_filter_gzip(reader->a) != ARCHIVE_OK || archive_read_support_filter_zstd(reader->a) != ARCHIVE_OK ||
+               archive_open_source(reader->a, reader, read_file, skip_file, seek_file) != ARCHIVE_OK))
+        ok = archive_fault(f, reader->a, "cannot open the archive");
+    if (ok)
+        return reader;
+    members_close(reader);
+    return NULL;
+}
+
+bool members_next(member_reader *reader, fault *f) {
+    for (;;) {
+        free(reader->name);
+        reader->name = NULL;
+        struct archive_entry *entry = reader->entry;
+        int status = archive_read_next_header2(reader->a, entry);
+        if (status == ARCHIVE_EOF)
+            return true;
+        /* "Retry" is a damaged tar header: going on would leave out the file behind it. */
+        if (status < ARCHIVE_WARN || status == ARCHIVE_RETRY)
+            return archive_fault(f, reader->a, "the archive is damaged");
+        const char *raw = archive_entry_pathname_utf8(entry), *reason = NULL;
+        if (raw == NULL)
+            return fault_set(f, FAULT_INPUT, "a member of the archive has a name that is not UTF-8");
+        if (!member_path(raw, &reader->name, &reason))
+            return reason == NULL ? fault_system(f, ENOMEM, "cannot read the archive")
+                                  : fault_set(f, FAULT_INPUT, "member '%s' is refused: %s", raw, reason);
+        unsigned type = (unsigned)archive_entry_filetype(entry);
+        if (archive_entry_hardlink(entry) != NULL || type == AE_IFLNK)
+            return fault_set(f, FAULT_INPUT, "member '%s' is refused: a link", raw);
+        if (type == AE_IFDIR)
+            continue;
+        if (type != AE_IFREG)
+            return fault_set(f, FAULT_INPUT, "member '%s' is refused: no regular file", raw);
+        if (reader->name[0] == '\0')
+            return fault_set(f, FAULT_INPUT, "member '%s' is refused: a name without a file", raw);
+        if (archive_entry_is_encrypted(entry))
+            return fault_set(f, FAULT_UNSUPPORTED, "member '%s' is encrypted", raw);
+        return true;
+    }
+}
+
+bool members_read(member_reader *reader, void *buffer, size_t size, fault *f) {
+    size_t got;
+    if (!archive_fill(reader->a, buffer, size, &got, reader->name, f))
+        return false;
+    return got == size || fault_set(f, FAULT_INPUT, "%s: truncated", reader->name);
+}
