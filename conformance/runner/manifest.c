@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define MANIFEST_BYTES_MAX ((size_t)16 << 20)
+
 const char *const dtype_names[DTYPES] = {"f32", "f16", "bf16"};
 const char *const tier_names[TIERS] = {"valid", "invalid", "unsupported", "limit"};
 
@@ -76,6 +78,10 @@ static bool parse_vector(const json_t *object, vector *v) {
 
 bool manifest_parse(manifest *m, const char *text, size_t size) {
     *m = (manifest){0};
+    if (size > MANIFEST_BYTES_MAX) { /* before jansson takes some 20 times as much for it */
+        fprintf(stderr, "slm-conform: manifest.json: larger than any suite's\n");
+        return false;
+    }
     json_error_t error;
     json_t *root = json_loadb(text, size, JSON_REJECT_DUPLICATES, &error);
     m->document = root;

@@ -3,6 +3,8 @@
 
 #include <archive.h>
 #include <archive_entry.h>
+#include <search.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,25 +13,35 @@
 /* A suite has some 2 MB; what is much larger is none. */
 #define SUITE_BYTES_MAX ((size_t)256 << 20)
 #define SUITE_FILES_MAX 100000
+#define SUITE_NAME_MAX 1024
 
 static bool fail(const char *path, const char *why) {
     fprintf(stderr, "slm-conform: %s: %s\n", path, why);
     return false;
 }
 
-static suite_file *add(suite *s, const char *name) {
-    if (s->count >= SUITE_FILES_MAX)
-        return NULL;
-    suite_file *grown = realloc(s->files, (s->count + 1) * sizeof *grown);
-    if (!grown)
-        return NULL;
-    s->files = grown;
-    suite_file *file = &s->files[s->count];
-    *file = (suite_file){.name = strdup(name)};
-    if (!file->name)
-        return NULL;
-    s->count++;
-    return file;
+static int compare_files(const void *a, const void *b) { return strcmp(((const suite_file *)a)->name, ((const suite_file *)b)->name); }
+
+static void free_file(suite_file *file) {
+    free(file->name);
+    free(file->data);
+    free(file);
+}
+
+/* An empty file of that name; NULL with a message on stderr where there cannot be one. */
+static suite_file *add(suite *s, const char *path, const char *name) {
+    suite_file *file = s->count < SUITE_FILES_MAX ? calloc(1, sizeof *file) : NULL;
+    if (file)
+        file->name = strdup(name);
+    suite_file *const *place = file && file->name ? tsearch(file, &s->files, compare_files) : NULL;
+    if (place && *place == file) {
+        s->count++;
+        return file;
+    }
+    fail(path, place ? "it has a file twice" : "out of memory, or too many files");
+    if (file)
+        free_file(file);
+    return NULL;
 }
 
 static bool read_entry(suite *s, struct archive *reader, struct archive_entry *entry, const char *path, size_t *total) {
@@ -42,9 +54,11 @@ static bool read_entry(suite *s, struct archive *reader, struct archive_entry *e
     if (size < 0 || (size_t)size > SUITE_BYTES_MAX - *total)
         return fail(path, "larger than a conformance suite can be");
     *total += (size_t)size;
-    suite_file *file = add(s, inside + 1);
+    if (strlen(inside) > SUITE_NAME_MAX)
+        return fail(path, "a name in it is too long");
+    suite_file *file = add(s, path, inside + 1);
     if (!file)
-        return fail(path, "out of memory, or too many files");
+        return false;
     file->data = malloc((size_t)size + 1);
     if (!file->data)
         return fail(path, "out of memory");
@@ -61,8 +75,10 @@ static bool load_archive(suite *s, const char *path) {
     struct archive *reader = archive_read_new();
     if (!reader)
         return fail(path, "out of memory");
-    archive_read_support_filter_all(reader);
-    archive_read_support_format_all(reader);
+    /* What is released, and its content packed again by hand; among all that libarchive knows are filters that start programs. */
+    archive_read_support_filter_zstd(reader);
+    archive_read_support_filter_gzip(reader);
+    archive_read_support_format_tar(reader);
     bool ok = archive_read_open_filename(reader, path, 65536) == ARCHIVE_OK;
     if (!ok)
         fail(path, archive_error_string(reader));
@@ -78,17 +94,19 @@ static bool load_archive(suite *s, const char *path) {
     return ok;
 }
 
-static bool load_file(suite *s, const char *folder, const char *name) {
+static suite_file *load_file(suite *s, const char *folder, const char *name) {
     char path[4096];
-    if (snprintf(path, sizeof path, "%s/%s", folder, name) >= (int)sizeof path)
-        return fail(folder, "a path is too long");
+    if (snprintf(path, sizeof path, "%s/%s", folder, name) >= (int)sizeof path) {
+        fail(folder, "a path is too long");
+        return NULL;
+    }
     FILE *stream = fopen(path, "rb");
     if (!stream) {
         perror(path);
-        return false;
+        return NULL;
     }
     struct stat status;
-    suite_file *file = add(s, name);
+    suite_file *file = add(s, path, name);
     bool ok = file && fstat(fileno(stream), &status) == 0 && S_ISREG(status.st_mode) && (size_t)status.st_size <= SUITE_BYTES_MAX;
     if (ok) {
         file->size = (size_t)status.st_size;
@@ -96,7 +114,9 @@ static bool load_file(suite *s, const char *folder, const char *name) {
         ok = file->data && fread(file->data, 1, file->size, stream) == file->size;
     }
     fclose(stream);
-    return ok || fail(path, "cannot be read");
+    if (!ok)
+        fail(path, "cannot be read");
+    return ok ? file : NULL;
 }
 
 bool suite_open(suite *s, const char *path) {
@@ -113,20 +133,21 @@ bool suite_open(suite *s, const char *path) {
 }
 
 const suite_file *suite_get(suite *s, const char *name) {
-    for (size_t i = 0; i < s->count; i++)
-        if (strcmp(s->files[i].name, name) == 0)
-            return &s->files[i];
+    const suite_file key = {.name = (char *)(uintptr_t)name}; /* only read from there */
+    suite_file *const *found = tfind(&key, &s->files, compare_files);
+    if (found)
+        return *found;
     if (s->folder)
-        return load_file(s, s->folder, name) ? &s->files[s->count - 1] : NULL;
+        return load_file(s, s->folder, name);
     fprintf(stderr, "slm-conform: the archive has no %s\n", name);
     return NULL;
 }
 
 void suite_free(suite *s) {
-    for (size_t i = 0; i < s->count; i++) {
-        free(s->files[i].name);
-        free(s->files[i].data);
+    while (s->files) { /* tdestroy without GNU extensions */
+        suite_file *file = *(suite_file **)s->files;
+        tdelete(file, &s->files, compare_files);
+        free_file(file);
     }
-    free(s->files);
     *s = (suite){0};
 }

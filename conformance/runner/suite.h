@@ -13,14 +13,14 @@ typedef struct suite_file {
 
 typedef struct suite {
     const char *folder; /* of a suite that is one; its files are read when asked for */
-    suite_file *files;
+    void *files;        /* a tsearch tree of those that were read, by name */
     size_t count;
 } suite;
 
 /* Opens a folder, or reads an archive into memory. `path` must outlive the suite. False with a message on stderr where that fails. */
 bool suite_open(suite *s, const char *path);
 
-/* The file of that name, valid until the next call; NULL with a message on stderr where it is missing. Not for several threads. */
+/* The file of that name, the suite's; NULL with a message on stderr where it is missing. Not for several threads. */
 const suite_file *suite_get(suite *s, const char *name);
 
 void suite_free(suite *s);

@@ -205,6 +205,24 @@ class BadUse(Case):
         path.write_bytes(path.read_bytes()[:1000])
         self.conform(RIGHT, suite=path, code=3)
 
+    def test_archives_that_nobody_releases(self):
+        path = self.folder / "suite.tar"
+        manifest = Path(SUITE, "manifest.json")
+        with tarfile.open(path, "w") as tar:
+            tar.add(manifest, "s/manifest.json")
+            tar.add(manifest, "s/manifest.json")
+        self.assertIn("twice", self.conform(RIGHT, suite=path, code=3).stderr)
+        with tarfile.open(path, "w") as tar:
+            tar.add(manifest, "s/" + "x" * 2000)
+        self.assertIn("too long", self.conform(RIGHT, suite=path, code=3).stderr)
+        with tarfile.open(path, "w:xz") as tar:
+            tar.add(manifest, "s/manifest.json")
+        self.conform(RIGHT, suite=path, code=3)
+        suite = self.folder / "suite"
+        suite.mkdir()
+        suite.joinpath("manifest.json").write_bytes(b" " * (1 << 24) + b"{}")
+        self.assertIn("larger than any suite's", self.conform(RIGHT, suite=suite, code=3).stderr)
+
 
 class Examples(Case):
     """The wrappers people copy, over one file of each tier and each type."""
