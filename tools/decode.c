@@ -61,22 +61,46 @@ static bool choose_form(decode_command *c, fault *f) {
     return true;
 }
 
-/* Whether decoding will write that path (of a file, or of a folder with files in it). */
-static bool will_be_written(const decode_job *job, const char *path) {
-    size_t length = strlen(path);
+/* The paths of all files that decoding will write, sorted. */
+typedef struct path_list {
+    const char **paths;
+    size_t count;
+} path_list;
+
+static int compare_texts(const void *a, const void *b) { return strcmp(*(const char *const *)a, *(const char *const *)b); }
+
+static bool list_paths(path_list *list, const decode_job *job) {
+    *list = (path_list){.paths = malloc((job->source_count + job->side.count + 1) * sizeof *list->paths)};
+    if (list->paths == NULL)
+        return false;
     for (size_t i = 0; i < job->source_count; i++)
-        if (strcmp(job->sources[i].name, path) == 0)
-            return true;
-    for (size_t i = 0; i < job->side.count; i++) {
-        const char *name = job->side.files[i].name;
-        if (strncmp(name, path, length) == 0 && (name[length] == '\0' || name[length] == '/'))
-            return true;
+        list->paths[list->count++] = job->sources[i].name;
+    for (size_t i = 0; i < job->side.count; i++)
+        list->paths[list->count++] = job->side.files[i].name;
+    qsort(list->paths, list->count, sizeof *list->paths, compare_texts);
+    return true;
+}
+
+/* Whether the path is a file's, or a folder's with files in it. */
+static bool will_be_written(const path_list *list, const char *path) {
+    const size_t length = strlen(path);
+    if (bsearch(&path, list->paths, list->count, sizeof *list->paths, compare_texts) != NULL)
+        return true;
+    size_t low = 0, high = list->count; /* the first that does not come before "PATH/" */
+    while (low < high) {
+        const size_t middle = low + (high - low) / 2;
+        const char *there = list->paths[middle];
+        const int order = strncmp(there, path, length);
+        if (order < 0 || (order == 0 && (unsigned char)there[length] < '/'))
+            low = middle + 1;
+        else
+            high = middle;
     }
-    return false;
+    return low < list->count && strncmp(list->paths[low], path, length) == 0 && list->paths[low][length] == '/';
 }
 
 /* Replacing a folder removes all in it: nothing may be there that does not come back. Takes over `fd`. */
-static bool check_folder(const decode_command *c, int fd, const char *prefix, fault *f) {
+static bool check_folder(const decode_command *c, const path_list *written, int fd, const char *prefix, fault *f) {
     DIR *folder = fdopendir(fd);
     if (folder == NULL) {
         close(fd);
@@ -90,12 +114,12 @@ static bool check_folder(const decode_command *c, int fd, const char *prefix, fa
         int length = snprintf(path, sizeof path, "%s%s%s", prefix, prefix[0] != '\0' ? "/" : "", entry->d_name);
         if (!c->force)
             ok = fault_set(f, FAULT_USAGE, "exists already and is not empty; -f replaces it");
-        else if (length < 0 || (size_t)length >= sizeof path || !will_be_written(&c->job, path))
+        else if (length < 0 || (size_t)length >= sizeof path || !will_be_written(written, path))
             ok = fault_set(f, FAULT_USAGE, "the folder holds '%s', which is not part of the model and would be lost; remove it yourself",
                            path);
         int below = ok ? openat(dirfd(folder), entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC) : -1;
         if (below >= 0)
-            ok = check_folder(c, below, path, f);
+            ok = check_folder(c, written, below, path, f);
     }
     closedir(folder);
     return ok;
@@ -110,8 +134,13 @@ static bool check_output(const decode_command *c, fault *f) {
         return false;
     if (!there || c->job.form != OUTPUT_FOLDER)
         return true;
+    path_list written;
+    if (!list_paths(&written, &c->job))
+        return fault_system(f, ENOMEM, "cannot list the folder");
     int fd = open(c->output, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    return fd >= 0 ? check_folder(c, fd, "", f) : fault_system(f, errno, "cannot list the folder");
+    const bool ok = fd >= 0 ? check_folder(c, &written, fd, "", f) : fault_system(f, errno, "cannot list the folder");
+    free(written.paths);
+    return ok;
 }
 
 /* ---- The job ---- */

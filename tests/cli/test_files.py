@@ -45,6 +45,27 @@ class Overwriting(harness.Case):
         self.slm("decode", "-o", "out", "shards.slm", code=USAGE, stderr="out.*exists")
         self.assertEqual(tree(self.path("out")), {"precious": b"x"})
 
+    def test_force_loses_nothing_in_a_folder(self):
+        side = {"sub/x": b"1", "sub/deep/y": b"2", "sub!": b"3", "sub0/z": b"4", "config.json": b"{}"}
+        write_shards(self.path("model"), [[Tensor("a", "U8", [8])], [Tensor("b", "U8", [8])]], side)
+        self.slm("encode", "-q", *RAW, "-o", "shards.slm", "model", stderr="")
+        self.slm("decode", "-q", "-o", "out", "shards.slm", stderr="")
+        model = tree(self.path("out"))
+        self.assertEqual(set(model), set(tree(self.path("model"))))
+        for lost in ("precious", "su", "sub1", "sub/w", "sub/deep/z", "sub0/deep", "config", "model-00003-of-00002.safetensors"):
+            name = lost + "/z" if lost.endswith("deep") else lost
+            with self.subTest(name):
+                os.makedirs(os.path.dirname(self.path("out", name)), exist_ok=True)
+                write_file(self.path("out", name), b"precious")
+                self.slm("decode", "-f", "-o", "out", "shards.slm", code=USAGE, stderr="'%s'.*would be lost" % lost)
+                self.assertEqual(tree(self.path("out")), {**model, name: b"precious"})
+                os.remove(self.path("out", name))
+                if name != lost:
+                    os.rmdir(self.path("out", lost))
+        os.remove(self.path("out", "sub", "x"))
+        self.slm("decode", "-q", "-f", "-o", "out", "shards.slm", stderr="")
+        self.assertEqual(tree(self.path("out")), model)
+
     def test_input_is_output(self):
         data = read_file(self.path("in.safetensors"))
         os.link(self.path("in.safetensors"), self.path("same.slm"))
