@@ -42,6 +42,10 @@ int archive_open_source(struct archive *a, void *context, archive_read_callback 
     return status == ARCHIVE_OK ? archive_read_open1(a) : status;
 }
 
+bool archive_held_fits(uint64_t held, uint64_t size) {
+    return held <= ARCHIVE_HELD_FREE || (held - ARCHIVE_HELD_FREE) / ARCHIVE_HELD_TIMES <= size;
+}
+
 bool archive_fill(struct archive *a, void *buffer, size_t size, size_t *got, const char *name, fault *f) {
     char *target = buffer;
     *got = 0;

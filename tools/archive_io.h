@@ -5,6 +5,7 @@
 #include <archive.h>
 #include <archive_entry.h>
 #include <locale.h>
+#include <stdint.h>
 
 #include "fault.h"
 
@@ -21,6 +22,12 @@ bool archive_fault(fault *f, struct archive *a, const char *what);
 /* As archive_read_open, which does not see that its memory was short; an archive_status. */
 int archive_open_source(struct archive *a, void *context, archive_read_callback *read, archive_skip_callback *skip,
                         archive_seek_callback *seek);
+
+/* Whether so many bytes of names, and of what else is held until the end, may come out of an archive of `size` bytes: more than any model
+ * needs, and less than a small archive can hold compressed. */
+#define ARCHIVE_HELD_FREE ((uint64_t)8 << 20)
+#define ARCHIVE_HELD_TIMES 8
+bool archive_held_fits(uint64_t held, uint64_t size);
 
 /* Fills `buffer` from the current entry as far as it goes: short only at the entry's end. */
 bool archive_fill(struct archive *a, void *buffer, size_t size, size_t *got, const char *name, fault *f);

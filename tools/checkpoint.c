@@ -36,13 +36,19 @@ file_identity file_identity_of(const struct stat *about) {
 
 bool checkpoint_add_source(checkpoint *cp, char *name, char *member, safetensors *st, checkpoint_scan *scans, const file_identity *identity,
                            fault *f) {
-    checkpoint_source *sources = realloc(cp->sources, (cp->source_count + 1) * sizeof *sources);
-    if (sources != NULL)
-        cp->sources = sources;
-    source_state *states = sources != NULL ? realloc(cp->states, (cp->source_count + 1) * sizeof *states) : NULL;
-    if (states != NULL)
-        cp->states = states;
-    if (name == NULL || states == NULL) {
+    bool room = cp->source_count < cp->source_room;
+    if (!room) {
+        const size_t more = cp->source_room > 0 ? 2 * cp->source_room : 64;
+        checkpoint_source *sources = realloc(cp->sources, more * sizeof *sources);
+        if (sources != NULL)
+            cp->sources = sources;
+        source_state *states = sources != NULL ? realloc(cp->states, more * sizeof *states) : NULL;
+        if (states != NULL)
+            cp->states = states;
+        room = states != NULL;
+        cp->source_room = room ? more : cp->source_room;
+    }
+    if (name == NULL || !room) {
         free(name);
         free(member);
         free(scans);

@@ -1,8 +1,8 @@
 /* tools/checkpoint_archive.c: an archive of a model folder, read forward: once for headers, side files and a look at the data, once more
  * for each pass. Nothing is unpacked; side files are put aside in a file without name until they are packed. */
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -25,18 +25,31 @@ typedef struct candidate {
     char *path;
     safetensors st;
     checkpoint_scan *scans;
-    fault fault; /* kind FAULT_NONE where it can be a source */
+    fault_class trouble; /* FAULT_NONE where it can be a source */
+    char *why;
+    bool taken; /* it is a source */
 } candidate;
 
 typedef struct first_pass {
-    candidate *candidates;
-    size_t candidate_count;
+    candidate *candidates; /* in the end by path */
+    size_t candidate_count, candidate_room;
+    uint64_t held; /* bytes of names and headers */
+    bool refused;
     side_list files; /* all others; those with offset UINT64_MAX were not put aside */
     int aside;
     uint64_t aside_size;
 } first_pass;
 
 /* ---- The first pass ---- */
+
+/* Counts what stays in memory until the archive was read: compressed, a header of spaces is next to nothing. */
+static bool hold(first_pass *first, const member_reader *members, uint64_t bytes, fault *f) {
+    first->held += bytes;
+    first->refused = !archive_held_fits(first->held, (uint64_t)members->size);
+    return !first->refused ||
+           fault_set(f, FAULT_INPUT, "names and safetensors headers of more than %" PRIu64 " MiB and %d times the archive's size, at '%s'",
+                     ARCHIVE_HELD_FREE >> 20, ARCHIVE_HELD_TIMES, members->name);
+}
 
 static bool scan_tensors(checkpoint *cp, member_reader *members, candidate *c, fault *f) {
     c->scans = calloc(c->st.count > 0 ? c->st.count : 1, sizeof *c->scans);
@@ -62,7 +75,7 @@ static bool scan_tensors(checkpoint *cp, member_reader *members, candidate *c, f
     return more == 0 || fault_set(f, FAULT_INPUT, "%s: bytes that belong to no tensor at its end", members->name);
 }
 
-static bool read_candidate(checkpoint *cp, member_reader *members, candidate *c, fault *f) {
+static bool read_candidate(checkpoint *cp, member_reader *members, first_pass *first, candidate *c, fault *f) {
     uint8_t prefix[8];
     size_t size;
     if (!members_read(members, prefix, sizeof prefix, f))
@@ -71,6 +84,8 @@ static bool read_candidate(checkpoint *cp, member_reader *members, candidate *c,
         fault_prefix(f, members->name);
         return false;
     }
+    if (!hold(first, members, size, f))
+        return false;
     char *header = malloc(size);
     if (header == NULL)
         return fault_system(f, ENOMEM, "%s: cannot read the header", members->name);
@@ -88,26 +103,27 @@ static bool read_candidate(checkpoint *cp, member_reader *members, candidate *c,
 static bool add_candidate(checkpoint *cp, member_reader *members, first_pass *first, fault *f) {
     if (first->candidate_count == SLM_SOURCES_MAX)
         return fault_set(f, FAULT_UNSUPPORTED, "more than %d safetensors files", SLM_SOURCES_MAX);
-    candidate *candidates = realloc(first->candidates, (first->candidate_count + 1) * sizeof *candidates);
-    if (candidates == NULL)
-        return fault_system(f, ENOMEM, "cannot read the archive");
-    first->candidates = candidates;
-    candidate *c = &candidates[first->candidate_count++];
-    *c = (candidate){.path = members->name};
-    char *copy = strdup(members->name);
-    members->name = copy;
-    if (copy == NULL)
-        return fault_system(f, ENOMEM, "cannot read the archive");
-    /* What is wrong with it counts only if it turns out to be part of the model; an archive that ends early always does. */
-    if (!read_candidate(cp, members, c, &c->fault)) {
-        if (archive_errno(members->a) != 0 || c->fault.kind == FAULT_SYSTEM) {
-            *f = c->fault;
-            return false;
-        }
-        return true;
+    if (first->candidate_count == first->candidate_room) {
+        const size_t room = first->candidate_room > 0 ? 2 * first->candidate_room : 64;
+        candidate *candidates = realloc(first->candidates, room * sizeof *candidates);
+        if (candidates == NULL)
+            return fault_system(f, ENOMEM, "cannot read the archive");
+        first->candidates = candidates;
+        first->candidate_room = room;
     }
-    c->fault.kind = FAULT_NONE;
-    return true;
+    candidate *c = &first->candidates[first->candidate_count];
+    *c = (candidate){.path = strdup(members->name)};
+    if (c->path == NULL)
+        return fault_system(f, ENOMEM, "cannot read the archive");
+    first->candidate_count++;
+    if (read_candidate(cp, members, first, c, f))
+        return true;
+    /* What is wrong with it counts only if it turns out to be part of the model; an archive that ends early always does. */
+    if (archive_errno(members->a) != 0 || f->kind == FAULT_SYSTEM || first->refused)
+        return false;
+    c->trouble = f->kind;
+    c->why = strdup(f->text);
+    return c->why != NULL || fault_system(f, ENOMEM, "cannot read the archive");
 }
 
 /* Copies the member's content behind what was put aside before. */
@@ -153,6 +169,8 @@ static bool read_members(checkpoint *cp, first_pass *first, fault *f) {
             break;
         if (count == MEMBERS_MAX)
             ok = fault_set(f, FAULT_UNSUPPORTED, "an archive of more than %d files", MEMBERS_MAX);
+        else if (!hold(first, members, strlen(members->name) + 1, f))
+            ok = false;
         else if (ends_with(members->name, ".safetensors"))
             ok = add_candidate(cp, members, first, f);
         else
@@ -236,29 +254,37 @@ static const char *below(const char *path, const char *root) {
 
 /* ---- Sources and side files ---- */
 
-static candidate *find_candidate(const first_pass *first, const char *root, const char *name) {
-    for (size_t i = 0; i < first->candidate_count; i++) {
-        const char *own = below(first->candidates[i].path, root);
-        if (own != NULL && strcmp(own, name) == 0)
-            return &first->candidates[i];
+static int compare_candidates(const void *a, const void *b) { return strcmp(((const candidate *)a)->path, ((const candidate *)b)->path); }
+
+/* NULL where there is none; *ok is false where memory is short. */
+static candidate *find_candidate(const first_pass *first, const char *root, const char *name, bool *ok) {
+    const size_t size = strlen(root) + strlen(name) + 1;
+    const candidate key = {.path = malloc(size)};
+    candidate *found = NULL;
+    *ok = key.path != NULL;
+    if (*ok && first->candidate_count > 0) {
+        snprintf(key.path, size, "%s%s", root, name);
+        found = bsearch(&key, first->candidates, first->candidate_count, sizeof key, compare_candidates);
     }
-    return NULL;
+    free(key.path);
+    return found;
 }
 
 static bool take_source(checkpoint *cp, const first_pass *first, const char *root, const char *name, fault *f) {
-    candidate *c = find_candidate(first, root, name);
-    if (c == NULL || c->path == NULL)
+    bool ok;
+    candidate *c = find_candidate(first, root, name, &ok);
+    if (!ok)
+        return fault_system(f, ENOMEM, "cannot read the archive");
+    if (c == NULL || c->taken)
         return fault_set(f, FAULT_INPUT, "shard '%s' is missing in the archive: the index says that it holds tensor '%s'", name,
                          model_index_example(&cp->index, name));
-    if (c->fault.kind != FAULT_NONE) {
-        *f = c->fault;
-        return false;
-    }
-    char *member = c->path, *empty = strdup("");
+    if (c->trouble != FAULT_NONE)
+        return fault_set(f, c->trouble, "%s", c->why);
+    char *member = strdup(c->path);
     checkpoint_scan *scans = c->scans;
-    if (empty == NULL)
+    if (member == NULL)
         return fault_system(f, ENOMEM, "cannot read the archive");
-    c->path = empty; /* no longer a candidate for anything */
+    c->taken = true;
     c->scans = NULL;
     return checkpoint_add_source(cp, strdup(name), member, &c->st, scans, NULL, f);
 }
@@ -312,7 +338,7 @@ static bool gather_side(checkpoint *cp, first_pass *first, const char *root, boo
         bool other = i < first->candidate_count;
         const side_file *file = other ? NULL : &first->files.files[i - first->candidate_count];
         const char *path = other ? first->candidates[i].path : file->name;
-        if (path[0] == '\0')
+        if (other && first->candidates[i].taken)
             continue;
         const char *own = below(path, root);
         if (own == NULL || own[0] == '\0') {
@@ -342,35 +368,24 @@ static bool fetch_missing(checkpoint *cp, first_pass *first, const char *root, f
         if (!ok || members->name == NULL)
             break;
         const char *own = below(members->name, root);
-        for (size_t i = 0; ok && own != NULL && i < cp->side.count; i++) {
-            side_file *file = &cp->side.files[i];
-            if (file->offset != UINT64_MAX || strcmp(file->name, own) != 0)
-                continue;
-            file->offset = first->aside_size;
-            ok = put_aside(cp, members, first, &file->size, f);
-            break;
-        }
+        side_file *file = own != NULL ? side_list_find(&cp->side, own) : NULL;
+        if (file == NULL || file->offset != UINT64_MAX)
+            continue;
+        file->offset = first->aside_size;
+        ok = put_aside(cp, members, first, &file->size, f);
     }
     members_close(members);
     return ok;
 }
 
-static int compare_texts(const void *a, const void *b) { return strcmp(*(const char *const *)a, *(const char *const *)b); }
-
 /* Only model files: side files are compared when they are sorted. */
-static bool check_twice(const first_pass *first, fault *f) {
-    const char **paths = calloc(first->candidate_count + 1, sizeof *paths);
-    if (paths == NULL)
-        return fault_system(f, ENOMEM, "cannot read the archive");
-    for (size_t i = 0; i < first->candidate_count; i++)
-        paths[i] = first->candidates[i].path;
-    qsort(paths, first->candidate_count, sizeof *paths, compare_texts);
-    bool ok = true;
-    for (size_t i = 1; ok && i < first->candidate_count; i++)
-        if (strcmp(paths[i], paths[i - 1]) == 0)
-            ok = fault_set(f, FAULT_INPUT, "the archive holds '%s' twice", paths[i]);
-    free(paths);
-    return ok;
+static bool sort_candidates(first_pass *first, fault *f) {
+    if (first->candidate_count > 0)
+        qsort(first->candidates, first->candidate_count, sizeof *first->candidates, compare_candidates);
+    for (size_t i = 1; i < first->candidate_count; i++)
+        if (compare_candidates(&first->candidates[i - 1], &first->candidates[i]) == 0)
+            return fault_set(f, FAULT_INPUT, "the archive holds '%s' twice", first->candidates[i].path);
+    return true;
 }
 
 static bool read_aside(void *context, const side_file *file, uint64_t offset, void *buffer, size_t size, fault *f) {
@@ -384,16 +399,17 @@ bool checkpoint_open_archive(checkpoint *cp, fault *f) {
     bool missing = false;
     int number = unnamed_file(&first.aside);
     bool ok = number == 0 || fault_system(f, number, "cannot create a temporary file for the side files");
-    ok = ok && read_members(cp, &first, f) && check_twice(&first, f);
+    ok = ok && read_members(cp, &first, f) && sort_candidates(&first, f);
     char *root = ok ? find_root(&first, f) : NULL;
     ok = root != NULL && choose_sources(cp, &first, root, f) && gather_side(cp, &first, root, &missing, f);
     if (ok && missing)
-        ok = fetch_missing(cp, &first, root, f);
+        ok = side_list_sort(&cp->side, f) && fetch_missing(cp, &first, root, f);
     ok = ok && checkpoint_pack_side(cp, read_aside, &first, f);
     free(root);
     for (size_t i = 0; i < first.candidate_count; i++) {
         free(first.candidates[i].path);
         free(first.candidates[i].scans);
+        free(first.candidates[i].why);
         safetensors_free(&first.candidates[i].st);
     }
     free(first.candidates);
@@ -431,6 +447,22 @@ void archive_pass_end(checkpoint *cp) {
 
 static bool archive_changed(fault *f) { return fault_set(f, FAULT_SYSTEM, "the archive changed while it was read"); }
 
+/* SIZE_MAX where the member is no source. Sources are sorted by name, and all lie in one folder. */
+static size_t find_source(const checkpoint *cp, const char *member) {
+    size_t low = 0, high = cp->source_count;
+    while (low < high) {
+        const size_t middle = low + (high - low) / 2;
+        const int order = strcmp(member, cp->states[middle].member);
+        if (order == 0)
+            return middle;
+        if (order < 0)
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    return SIZE_MAX;
+}
+
 /* Goes to the next member that is a source, past its header. pass->source is SIZE_MAX at the archive's end. */
 static bool next_source(checkpoint *cp, fault *f) {
     archive_pass *pass = cp->pass;
@@ -440,9 +472,9 @@ static bool next_source(checkpoint *cp, fault *f) {
             return false;
         if (pass->members->name == NULL)
             break;
-        for (size_t i = 0; i < cp->source_count; i++)
-            if (!cp->states[i].seen && strcmp(cp->states[i].member, pass->members->name) == 0)
-                pass->source = i;
+        pass->source = find_source(cp, pass->members->name);
+        if (pass->source != SIZE_MAX && cp->states[pass->source].seen)
+            return archive_changed(f);
     }
     if (pass->source == SIZE_MAX) {
         for (size_t i = 0; i < cp->source_count; i++)

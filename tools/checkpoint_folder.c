@@ -152,14 +152,13 @@ static bool open_shard(checkpoint *cp, const char *name, fault *f) {
     return checkpoint_add_source(cp, strdup(name), NULL, &st, NULL, &identity, f);
 }
 
-/* What is a source is no side file. */
+static int compare_to_source(const void *name, const void *source) { return strcmp(name, ((const checkpoint_source *)source)->name); }
+
+/* What is a source is no side file. They were opened in the order of their names. */
 static void drop_sources(checkpoint *cp) {
     size_t kept = 0;
     for (size_t i = 0; i < cp->side.count; i++) {
-        bool source = false;
-        for (size_t s = 0; s < cp->source_count && !source; s++)
-            source = strcmp(cp->side.files[i].name, cp->sources[s].name) == 0;
-        if (source) {
+        if (bsearch(cp->side.files[i].name, cp->sources, cp->source_count, sizeof *cp->sources, compare_to_source) != NULL) {
             free(cp->side.files[i].name);
             continue;
         }

@@ -38,7 +38,7 @@ struct checkpoint {
 
     checkpoint_source *sources;
     source_state *states;
-    size_t source_count;
+    size_t source_count, source_room;
     size_t tensor_count;
     uint64_t data_size;
     model_index index; /* count 0 where there is none */

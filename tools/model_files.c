@@ -51,7 +51,12 @@ static int compare_entries(const void *a, const void *b) {
     return strcmp(((const model_index_entry *)a)->tensor, ((const model_index_entry *)b)->tensor);
 }
 
-static int compare_shards(const void *a, const void *b) { return strcmp(*(const char *const *)a, *(const char *const *)b); }
+/* Entries lie by tensor, so that their places tell the order within a shard. */
+static int compare_shards(const void *a, const void *b) {
+    const model_index_entry *x = *(const model_index_entry *const *)a, *y = *(const model_index_entry *const *)b;
+    const int order = strcmp(x->shard, y->shard);
+    return order != 0 ? order : (x > y) - (x < y);
+}
 
 /* A shard is a file beside the index: anything else could lead out of the folder, and could not come back as it was. */
 static bool check_shard_name(const char *tensor, const char *shard, size_t length, fault *f) {
@@ -65,8 +70,9 @@ static bool check_shard_name(const char *tensor, const char *shard, size_t lengt
 static bool collect(model_index *index, json_t *map, fault *f) {
     size_t capacity = json_object_size(map);
     index->entries = calloc(capacity > 0 ? capacity : 1, sizeof *index->entries);
+    index->by_shard = calloc(capacity > 0 ? capacity : 1, sizeof *index->by_shard);
     index->shards = calloc(capacity > 0 ? capacity : 1, sizeof *index->shards);
-    if (index->entries == NULL || index->shards == NULL)
+    if (index->entries == NULL || index->by_shard == NULL || index->shards == NULL)
         return fault_system(f, ENOMEM, "cannot read the index");
     const char *tensor;
     json_t *value;
@@ -83,11 +89,11 @@ static bool collect(model_index *index, json_t *map, fault *f) {
     }
     qsort(index->entries, index->count, sizeof *index->entries, compare_entries);
     for (size_t i = 0; i < index->count; i++)
-        index->shards[i] = index->entries[i].shard;
-    qsort(index->shards, index->count, sizeof *index->shards, compare_shards);
+        index->by_shard[i] = &index->entries[i];
+    qsort(index->by_shard, index->count, sizeof *index->by_shard, compare_shards);
     for (size_t i = 0; i < index->count; i++)
-        if (i == 0 || strcmp(index->shards[i], index->shards[index->shard_count - 1]) != 0)
-            index->shards[index->shard_count++] = index->shards[i];
+        if (i == 0 || strcmp(index->by_shard[i]->shard, index->by_shard[i - 1]->shard) != 0)
+            index->shards[index->shard_count++] = index->by_shard[i]->shard;
     return true;
 }
 
@@ -124,6 +130,7 @@ void model_index_free(model_index *index) {
         free(index->entries[i].shard);
     }
     free(index->entries);
+    free(index->by_shard);
     free(index->shards);
     *index = (model_index){0};
 }
@@ -143,19 +150,29 @@ const char *model_index_find(const model_index *index, const char *tensor) {
     return NULL;
 }
 
+/* The place in by_shard of the shard's first entry: the shard's own, or the one behind where it would be. */
+static size_t first_of(const model_index *index, const char *shard) {
+    size_t low = 0, high = index->count;
+    while (low < high) {
+        const size_t middle = low + (high - low) / 2;
+        if (strcmp(index->by_shard[middle]->shard, shard) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
 const char *model_index_example(const model_index *index, const char *shard) {
-    for (size_t i = 0; i < index->count; i++)
-        if (strcmp(index->entries[i].shard, shard) == 0)
-            return index->entries[i].tensor;
-    return "";
+    const size_t i = first_of(index, shard);
+    return i < index->count && strcmp(index->by_shard[i]->shard, shard) == 0 ? index->by_shard[i]->tensor : "";
 }
 
 bool model_index_check(const model_index *index, const char *shard, const safetensors *st, fault *f) {
-    for (size_t i = 0; i < index->count; i++) {
-        const model_index_entry *entry = &index->entries[i];
-        if (strcmp(entry->shard, shard) == 0 && safetensors_find(st, entry->tensor, strlen(entry->tensor)) == NULL)
-            return fault_set(f, FAULT_INPUT, "the index says that tensor '%s' lies in shard '%s', but it is not there", entry->tensor,
-                             shard);
+    for (size_t i = first_of(index, shard); i < index->count && strcmp(index->by_shard[i]->shard, shard) == 0; i++) {
+        const char *tensor = index->by_shard[i]->tensor;
+        if (safetensors_find(st, tensor, strlen(tensor)) == NULL)
+            return fault_set(f, FAULT_INPUT, "the index says that tensor '%s' lies in shard '%s', but it is not there", tensor, shard);
     }
     for (size_t i = 0; i < st->count; i++) {
         const char *named = model_index_find(index, st->tensors[i].name);

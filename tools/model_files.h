@@ -20,7 +20,8 @@ typedef struct model_index_entry {
 typedef struct model_index {
     model_index_entry *entries; /* in the byte order of the tensors' names */
     size_t count;
-    const char **shards; /* each once, in byte order; they point into the entries */
+    const model_index_entry **by_shard; /* the same by shard, and by tensor within one */
+    const char **shards;                /* each once, in byte order; they point into the entries */
     size_t shard_count;
 } model_index;
 

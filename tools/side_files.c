@@ -52,6 +52,11 @@ bool side_list_sort(side_list *list, fault *f) {
     return side_list_check_folders(list, f);
 }
 
+side_file *side_list_find(const side_list *list, const char *name) {
+    const side_file key = {.name = (char *)(uintptr_t)name}; /* only read from there */
+    return list->count > 0 ? bsearch(&key, list->files, list->count, sizeof key, compare_files) : NULL;
+}
+
 static int compare_texts(const void *a, const void *b) { return strcmp(*(const char *const *)a, *(const char *const *)b); }
 
 bool side_list_check_folders(const side_list *list, fault *f) {
@@ -113,14 +118,17 @@ bool side_pack(const side_list *list, side_content content, void *context, int f
     struct archive_entry *entry = archive_entry_new();
     char *buffer = malloc(BUFFER_BYTES);
     bool ok = a != NULL && entry != NULL && buffer != NULL;
+    uint64_t held = 0;
     if (!ok)
         fault_system(f, ENOMEM, "cannot pack the side files");
     if (ok && (archive_write_set_format_pax_restricted(a) != ARCHIVE_OK || archive_write_add_filter_zstd(a) != ARCHIVE_OK ||
                archive_write_set_filter_option(a, "zstd", "compression-level", "9") != ARCHIVE_OK ||
                archive_write_set_bytes_in_last_block(a, 1) != ARCHIVE_OK || archive_write_open_fd(a, fd) != ARCHIVE_OK))
         ok = archive_fault(f, a, "cannot pack the side files");
-    for (size_t i = 0; ok && i < list->count; i++)
+    for (size_t i = 0; ok && i < list->count; i++) {
+        held += strlen(list->files[i].name) + 1;
         ok = pack_file(a, entry, &list->files[i], content, context, buffer, f);
+    }
     if (ok && archive_write_close(a) != ARCHIVE_OK)
         ok = archive_fault(f, a, "cannot pack the side files");
     if (ok)
@@ -128,6 +136,11 @@ bool side_pack(const side_list *list, side_content content, void *context, int f
     if (ok && !side_ratio_fits(list->bytes, *size)) /* nobody would unpack them */
         ok = fault_set(f, FAULT_UNSUPPORTED,
                        "the side files are more than %d times as large as compressed; --no-side-files leaves them out", SIDE_RATIO_MAX);
+    else if (ok && !archive_held_fits(held, *size))
+        ok = fault_set(f, FAULT_UNSUPPORTED,
+                       "the names of the side files take more than %" PRIu64
+                       " MiB and %d times what is compressed; --no-side-files leaves them out",
+                       ARCHIVE_HELD_FREE >> 20, ARCHIVE_HELD_TIMES);
     free(buffer);
     archive_entry_free(entry);
     archive_write_free(a);
@@ -145,6 +158,7 @@ struct side_reader {
     void *context;
     uint64_t size, at;              /* of the packed archive */
     uint64_t files, folders, bytes; /* seen so far */
+    uint64_t held;                  /* bytes of their names */
     uint64_t left;                  /* of the current file's content, as its size was stated */
     fault *fault;                   /* of the call in progress: where the source's own fault goes */
     bool source_failed;
@@ -222,6 +236,10 @@ static bool check_entry(side_reader *reader, bool *take, fault *f) {
     reader->bytes += size;
     if (!side_ratio_fits(reader->bytes, reader->size))
         return fault_set(f, FAULT_INPUT, "side files: '%s' is refused: more than %d times the compressed size", raw, SIDE_RATIO_MAX);
+    reader->held += strlen(reader->name) + 1;
+    if (!archive_held_fits(reader->held, reader->size))
+        return fault_set(f, FAULT_INPUT, "side files: names of more than %" PRIu64 " MiB and %d times the compressed size, at '%s'",
+                         ARCHIVE_HELD_FREE >> 20, ARCHIVE_HELD_TIMES, raw);
     char *copy = strdup(reader->name);
     char *const *found = copy != NULL ? tsearch(copy, &reader->names, compare_text) : NULL;
     if (found == NULL) {

@@ -3,7 +3,7 @@
  * The archive is pax compressed with zstd, written by libarchive, and depends on names and contents alone: names sorted, mode 0644, owner
  * and time zero. Reading trusts nothing: only regular files and folders, relative names without ".." and control characters, none twice, no
  * more than SIDE_FILES_MAX files (and as many folders) and SIDE_BYTES_MAX bytes, and above SIDE_BYTES_FREE no more than SIDE_RATIO_MAX
- * times the compressed size.
+ * times the compressed size, names of no more than archive_held_fits() has it.
  */
 #ifndef TOOLS_SIDE_FILES_H
 #define TOOLS_SIDE_FILES_H
@@ -38,6 +38,8 @@ typedef struct side_list {
 bool side_list_add(side_list *list, char *name, uint64_t size, uint64_t offset, fault *f);
 /* By name; FAULT_INPUT where one is there twice, or is a folder, too; FAULT_UNSUPPORTED where there is more than the limits allow. */
 bool side_list_sort(side_list *list, fault *f);
+/* In a sorted list; NULL where there is none. */
+side_file *side_list_find(const side_list *list, const char *name);
 /* FAULT_INPUT where a name is a file and, by another's path, a folder. */
 bool side_list_check_folders(const side_list *list, fault *f);
 void side_list_free(side_list *list);

@@ -2,6 +2,7 @@
 #include "side_listing.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 size_t side_files_payload(const slm_reader *reader) {
@@ -19,15 +20,21 @@ bool side_payload_read(void *context, uint64_t offset, void *buffer, size_t size
     return status == SLM_OK || fault_slm(f, status, &error, "the side files cannot be read");
 }
 
-static bool is_source(const slm_reader *reader, const char *name) {
-    const slm_source *source;
-    for (size_t i = 0; (source = slm_reader_source(reader, i)) != NULL; i++)
-        if (strcmp(source->name, name) == 0)
-            return true;
-    return false;
+static int compare_texts(const void *a, const void *b) { return strcmp(*(const char *const *)a, *(const char *const *)b); }
+
+/* Of the sources, sorted; NULL without memory. */
+static const char **source_names(const slm_reader *reader) {
+    const size_t count = slm_reader_info(reader)->sources;
+    const char **names = malloc((count + 1) * sizeof *names);
+    if (names == NULL)
+        return NULL;
+    for (size_t i = 0; i < count; i++)
+        names[i] = slm_reader_source(reader, i)->name;
+    qsort(names, count, sizeof *names, compare_texts);
+    return names;
 }
 
-static bool list_files(side_list *list, side_reader *side, const slm_reader *reader, fault *f) {
+static bool list_files(side_list *list, side_reader *side, const char *const *sources, size_t source_count, fault *f) {
     static char rest[1 << 16];
     for (;;) {
         const char *name;
@@ -36,7 +43,7 @@ static bool list_files(side_list *list, side_reader *side, const slm_reader *rea
             return false;
         if (name == NULL)
             return side_list_check_folders(list, f);
-        if (is_source(reader, name))
+        if (bsearch(&name, sources, source_count, sizeof *sources, compare_texts) != NULL)
             return fault_set(f, FAULT_INPUT, "side file \"%s\" has the name of a source [SID-7]", name);
         char *copy = strdup(name);
         if (copy == NULL)
@@ -55,8 +62,12 @@ bool side_listing_read(side_list *list, const slm_reader *reader, fault *f) {
     if (p.payload == SIZE_MAX)
         return true;
     side_reader *side = NULL;
-    bool good =
-        side_open(&side, side_payload_read, &p, slm_reader_payload(reader, p.payload)->size, f) && list_files(list, side, reader, f);
+    const char **sources = source_names(reader);
+    if (sources == NULL)
+        return fault_system(f, ENOMEM, "cannot list the side files");
+    const bool good = side_open(&side, side_payload_read, &p, slm_reader_payload(reader, p.payload)->size, f) &&
+                      list_files(list, side, sources, slm_reader_info(reader)->sources, f);
     side_close(side);
+    free(sources);
     return good;
 }

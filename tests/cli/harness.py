@@ -167,10 +167,10 @@ class Case(unittest.TestCase):
                 env[key] = value
         return env
 
-    def slm(self, *args, code=OK, stdout=None, stderr=None, stdin=b"", env=None, limit=None, memory=None):
+    def slm(self, *args, code=OK, stdout=None, stderr=None, stdin=b"", env=None, limit=None, memory=None, cpu=None):
         """Runs slm in the case's folder. `code` is the exit code it must have, or a tuple of those it may have; stdout and stderr are regular expressions to be found in what
         it prints (stderr "" : nothing at all). `limit`: bytes that a file may grow to (RLIMIT_FSIZE); `memory`: bytes of address
-        space (RLIMIT_AS)."""
+        space (RLIMIT_AS); `cpu`: seconds of processor time (RLIMIT_CPU)."""
 
         def before():
             if memory is not None:
@@ -179,6 +179,10 @@ class Case(unittest.TestCase):
             if limit is not None:
                 import resource
                 resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+
+            if cpu is not None:
+                import resource
+                resource.setrlimit(resource.RLIMIT_CPU, (cpu, cpu))
 
         p = subprocess.run([SLM] + [str(a) for a in args], cwd=self.folder, input=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                            env=self.environment(**(env or {})), preexec_fn=before, timeout=300)

@@ -1,9 +1,13 @@
-"""Small files that claim to be large: read within 64 MiB of address space above the file's own size, to a message and an exit code."""
+"""Small files that claim to be large: read within 64 MiB of address space above the file's own size, to a message and an exit code. And
+files of many small things: read in a time that grows with their number, not with its square."""
 
+import gzip
+import json
 import os
 import resource
 import struct
 import subprocess
+import tarfile
 
 import harness
 import slm_file
@@ -12,6 +16,25 @@ from slm_file import xxh3_64
 
 ROOM = 64 << 20
 REFUSED = (FAILURE, INVALID, UNSUPPORTED)
+
+
+def tar(members):
+    """An archive of (name, content)."""
+    pieces = []
+    for name, content in members:
+        info = tarfile.TarInfo(name)
+        info.size = len(content)
+        pieces += [info.tobuf(tarfile.PAX_FORMAT), content, bytes(-len(content) % 512)]
+    return b"".join(pieces) + bytes(1024)
+
+
+def safetensors(name):
+    header = safetensors_header([Tensor(name, "U8", [1])])
+    return struct.pack("<Q", len(header)) + header + b"x"
+
+
+def zstd(data):
+    return subprocess.run(["zstd", "-qc"], input=data, stdout=subprocess.PIPE, check=True).stdout
 
 
 class Bombs(harness.Case):
@@ -24,11 +47,11 @@ class Bombs(harness.Case):
         if p.returncode != 0:
             self.skipTest("this program needs more address space than that (sanitizers do)")
 
-    def within(self, args, path):
+    def within(self, args, path, code=REFUSED, stderr="slm: error: "):
         """Runs slm with 64 MiB of address space beyond the size of the file at `path`."""
         size = os.path.getsize(self.path(path))
         before = self.files()
-        r = self.slm(*args, code=REFUSED, stderr="slm: error: ", memory=ROOM + size)
+        r = self.slm(*args, code=code, stderr=stderr, memory=ROOM + size)
         self.assertEqual(self.files(), before)
         return r
 
@@ -84,6 +107,33 @@ class Bombs(harness.Case):
                 write_file(self.path("model", "model.safetensors.index.json"), b'{"weight_map":' + begin + middle * ((4 << 20) // len(middle)) + end + b"}")
                 self.within(["encode", "-o", "out.slm", "model"], "model/model.safetensors.index.json")
 
+    def archive(self, members, stderr):
+        """An archive of next to no size: what is in it compresses well."""
+        write_file(self.path("in.tar.gz"), gzip.compress(tar(members), 6))
+        self.assertLess(os.path.getsize(self.path("in.tar.gz")), 2 << 20)
+        self.within(["encode", "-T", "1", "-o", "out.slm", "in.tar.gz"], "in.tar.gz", INVALID, stderr)
+
+    LONG = "/".join(["m"] + ["d" * 250] * 15)
+
+    def test_headers_in_an_archive(self):
+        size = 25000000
+        header = struct.pack("<Q", size) + b"{" + b" " * (size - 2) + b"}"
+        for count in (1, 4):
+            with self.subTest(count):
+                self.archive([("m/%d.safetensors" % i, header) for i in range(count)], "names and safetensors headers of more than")
+
+    def test_names_in_an_archive(self):
+        self.archive([("%s/f%d" % (self.LONG, i), b"") for i in range(12000)], "names and safetensors headers of more than")
+
+    def test_faults_in_an_archive(self):
+        self.archive([("m/f%d.safetensors" % i, b"") for i in range(40000)], "several safetensors files")
+
+    def test_names_of_side_files(self):
+        names = [("%s/f%d" % (self.LONG, i), b"") for i in range(12000)]
+        write_file(self.path("x.slm"), slm_file.make([Tensor("a", "U8", [3])], side_files=zstd(tar(names))))
+        for command in (["info"], ["decode", "-T", "1", "-o", "out"]):
+            self.within(command + ["x.slm"], "x.slm", INVALID, "side files: names of more than")
+
     def test_slm_index(self):
         """Every number of an index in turn is the largest, and one that is merely large; the checksums are right."""
         tensors = [Tensor("a", "U8", [3]), Tensor("b", "I32", [2, 2])]
@@ -115,6 +165,40 @@ class Bombs(harness.Case):
                     f.truncate(total)
                 for command in ("info", "verify"):
                     self.slm(command, "x.slm", code=REFUSED, memory=ROOM + min(total, 1 << 27))
+
+
+class Crowds(harness.Case):
+    """With the square of the number each of these takes minutes."""
+    COUNT = 20000 if harness.SHORT else 60000
+    SECONDS = 10
+
+    def test_shards(self):
+        names = [("t%05d" % i, "s%05d.safetensors" % i) for i in range(self.COUNT)]
+        members = [("m/" + shard, safetensors(tensor)) for tensor, shard in names]
+        members.append(("m/model.safetensors.index.json", json.dumps({"weight_map": dict(names)}).encode()))
+        write_file(self.path("in.tar.gz"), gzip.compress(tar(members), 1))
+        self.slm("encode", "-o", "out.slm", "in.tar.gz", cpu=self.SECONDS)
+        self.slm("info", "out.slm", stdout="s%05d" % (self.COUNT - 1), cpu=self.SECONDS)
+        self.slm("verify", "out.slm", stdout="valid", cpu=self.SECONDS)
+
+    def test_side_files_of_an_archive(self):
+        """m/other.safetensors belongs to no model, and is looked for again among all of them."""
+        members = [("m/model.safetensors", safetensors("t")), ("m/other.safetensors", safetensors("u"))]
+        for count, code, stderr in ((self.COUNT, 0, "kept as a side file"), (4 * self.COUNT, UNSUPPORTED, "65536 are the most")):
+            if harness.SHORT and code != 0:
+                continue
+            with self.subTest(count):
+                write_file(self.path("in.tar.gz"), gzip.compress(tar(members + [("m/f%d" % i, b"") for i in range(count)]), 1))
+                self.slm("encode", "-f", "-o", "out.slm", "in.tar.gz", code=code, stderr=stderr, cpu=self.SECONDS)
+
+    def test_sources_and_side_files(self):
+        """No side file may have the name of a source."""
+        sources = [("s%05d" % i, 0, b"{}") for i in range(self.COUNT)]
+        names = [("f%05d" % i, b"") for i in range(self.COUNT)]
+        write_file(self.path("x.slm"), slm_file.make([], sources, side_files=zstd(tar(names))))
+        self.slm("info", "x.slm", cpu=self.SECONDS)
+        write_file(self.path("x.slm"), slm_file.make([], sources[:100], side_files=zstd(tar([("a", b""), ("s00099", b"")]))))
+        self.slm("info", "x.slm", code=INVALID, stderr="name of a source")
 
 
 if __name__ == "__main__":
