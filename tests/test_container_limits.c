@@ -244,6 +244,66 @@ static void test_reader_arguments(void **state) {
     example_free(&e);
 }
 
+/* More codings than a reader prepares decoders for: runs of the last ones decode and verify as those of the first do. */
+static void test_many_codings(void **state) {
+    (void)state;
+    enum { CODINGS = 70, RUNS = 5, LENGTH = 16 };
+    const slm_layout_options options = {.struct_size = sizeof options, .chunk_log2 = 12};
+    const slm_profile *profiles[] = {slm_profile_by_name("slm-4"), slm_profile_by_name("paper-4")};
+    slm_profile parsed[2];
+    slm_layout *layout;
+    slm_writer *writer;
+    slm_reader *reader;
+    memory_file file;
+    uint8_t *payloads[CODINGS];
+    OK(slm_layout_create(&layout, &options));
+    for (unsigned i = 0; i < CODINGS; i++) {
+        char name[8];
+        const uint64_t shape = (uint64_t)RUNS * LENGTH;
+        slm_tensor t = {.name = name, .dtype = SLM_F32, .rank = 1, .shape = &shape, .run_length = LENGTH, .rotation = 4};
+        t.name_length = (size_t)snprintf(name, sizeof name, "%u", i);
+        t.coding = (slm_coding_id)profiles[i % 2]->coding;
+        t.flags = SLM_TENSOR_SCALE_PER_RUN;
+        t.sign_seed = (uint16_t)(i + 1);
+        OK(slm_layout_add_profile(layout, profiles[i % 2], &t.profile));
+        parsed[t.profile] = *profiles[i % 2];
+        OK(slm_layout_add_tensor(layout, &t, NULL, &error));
+    }
+    memory_create(&file, slm_layout_file_size(layout));
+    const slm_sink sink = memory_sink(&file);
+    OK(slm_writer_create(&writer, layout, &sink, &error));
+    for (unsigned i = 0; i < CODINGS; i++) {
+        payloads[i] = make_payload(layout, parsed, i, 77);
+        OK(slm_writer_write(writer, i, 0, slm_layout_tensor(layout, i)->payload_size, payloads[i], &error));
+    }
+    OK(slm_writer_finish(writer, &error));
+    slm_writer_free(writer);
+    OK(slm_reader_open_memory(&reader, file.bytes, file.size, NULL, &error));
+    for (unsigned i = 0; i < CODINGS; i++) {
+        const slm_tensor *t = slm_reader_tensor(reader, i);
+        float all[RUNS * LENGTH], part[RUNS * LENGTH], run[LENGTH];
+        slm_coding coding;
+        slm_decoder decoder;
+        OK(slm_reader_coding(reader, i, &coding));
+        OK(slm_decoder_init(&decoder, &coding, "scalar"));
+        OK(slm_reader_verify(reader, i, &error));
+        OK(slm_reader_decode(reader, i, 0, RUNS * LENGTH, SLM_F32, all, &error));
+        for (unsigned r = 0; r < RUNS; r++) {
+            OK(slm_decode_run(&decoder, payloads[i] + t->codes_offset + r * t->run_bytes, load_u16(payloads[i] + (size_t)2 * r), 0, LENGTH,
+                              SLM_F32, run));
+            assert_memory_equal(all + r * LENGTH, run, sizeof run);
+            const size_t from = (size_t)r * LENGTH + 3, count = r + 1 < RUNS ? LENGTH : 1; /* across two runs */
+            OK(slm_reader_decode(reader, i, from, count, SLM_F32, part, &error));
+            assert_memory_equal(part, all + from, count * sizeof *part);
+        }
+    }
+    slm_reader_close(reader);
+    for (unsigned i = 0; i < CODINGS; i++)
+        free(payloads[i]);
+    slm_layout_free(layout);
+    free(file.bytes);
+}
+
 /* A checksum that is wrong where a scale alone is asked for. */
 static void test_damaged_scale(void **state) {
     (void)state;
@@ -321,9 +381,10 @@ static void test_allocation_sizes(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_counts),        cmocka_unit_test(test_sizes),    cmocka_unit_test(test_descriptions),
-        cmocka_unit_test(test_index_size),    cmocka_unit_test(test_frozen),   cmocka_unit_test(test_reader_arguments),
-        cmocka_unit_test(test_damaged_scale), cmocka_unit_test(test_messages), cmocka_unit_test(test_allocation_sizes),
+        cmocka_unit_test(test_counts),           cmocka_unit_test(test_sizes),         cmocka_unit_test(test_descriptions),
+        cmocka_unit_test(test_index_size),       cmocka_unit_test(test_frozen),        cmocka_unit_test(test_reader_arguments),
+        cmocka_unit_test(test_many_codings),     cmocka_unit_test(test_damaged_scale), cmocka_unit_test(test_messages),
+        cmocka_unit_test(test_allocation_sizes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -118,6 +118,7 @@ typedef struct decode_job {
     const slm_tensor *t;
     slm_dtype dtype;
     slmi_window scales, codes;
+    slmi_own_decoder *own;
     slm_error *error;
 } decode_job;
 
@@ -129,10 +130,9 @@ static slm_status decode_run(decode_job *job, uint64_t run, uint16_t scale, uint
         slmi_piece piece;
         slmi_piece_find(&piece, job->t, profile, first, end);
         const uint64_t stop = piece.first + piece.count < end ? piece.first + piece.count : end;
-        slm_decoder own;
         const slm_decoder *decoder;
         const uint8_t *codes;
-        slm_status status = slmi_piece_decoder(job->reader, job->tensor, &piece, &own, &decoder, job->error);
+        slm_status status = slmi_piece_decoder(job->reader, job->tensor, &piece, job->own, &decoder, job->error);
         if (status == SLM_OK)
             status =
                 slmi_window_get(&job->codes, job->t->codes_offset + run * job->t->run_bytes + piece.offset, piece.size, &codes, job->error);
@@ -190,7 +190,9 @@ slm_status slm_reader_decode(const slm_reader *reader, size_t tensor, uint64_t f
         return fail_argument(reader, tensor, "more elements than memory can hold", error);
     if (count == 0)
         return SLM_OK;
-    decode_job job = {.reader = reader, .tensor = tensor, .t = t, .dtype = dtype, .error = error};
+    slmi_own_decoder own;
+    own.is_run = false; /* 2 KB that most calls need not touch */
+    decode_job job = {.reader = reader, .tensor = tensor, .t = t, .dtype = dtype, .own = &own, .error = error};
     const uint64_t end_run = (first + count - 1) / t->run_length + 1;
     const bool check = !reader->skip_checksums;
     slmi_window_open(&job.scales, reader, tensor, 2 * (t->scales == 1 ? 1 : end_run), check, false);

@@ -52,16 +52,19 @@ void slmi_piece_find(slmi_piece *piece, const slm_tensor *tensor, const slm_prof
         piece->coding.sign_seed = (uint16_t)slm_lfsr_advance(16, slm_lfsr_table6(16), tensor->sign_seed, piece->first);
 }
 
-slm_status slmi_piece_decoder(const slm_reader *reader, size_t tensor, const slmi_piece *piece, slm_decoder *own,
+slm_status slmi_piece_decoder(const slm_reader *reader, size_t tensor, const slmi_piece *piece, slmi_own_decoder *own,
                               const slm_decoder **decoder, slm_error *error) {
     if (piece->is_run && reader->decoder_of[tensor] != 0) {
         *decoder = &reader->decoders[reader->decoder_of[tensor] - 1];
         return SLM_OK;
     }
-    slm_status status = slm_decoder_init(own, &piece->coding, reader->kernel);
+    *decoder = &own->decoder;
+    if (piece->is_run && own->is_run)
+        return SLM_OK;
+    slm_status status = slm_decoder_init(&own->decoder, &piece->coding, reader->kernel);
     if (status != SLM_OK)
         return slmi_fail(error, status, "", SLMI_NOWHERE, tensor, "the kernel asked for cannot decode this tensor's coding here");
-    *decoder = own;
+    own->is_run = piece->is_run;
     return SLM_OK;
 }
 

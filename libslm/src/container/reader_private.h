@@ -71,8 +71,14 @@ typedef struct slmi_piece {
 /* The piece with weight `weight` of a run, holding as much of [weight, end) as fits a piece. */
 void slmi_piece_find(slmi_piece *piece, const slm_tensor *tensor, const slm_profile *profile, uint64_t weight, uint64_t end);
 
+/* A decoder that one call makes for itself: for parts of runs, and for codings beyond the prepared ones. is_run begins as false. */
+typedef struct slmi_own_decoder {
+    slm_decoder decoder;
+    bool is_run; /* ready for whole runs of the call's tensor: making it takes as long as decoding thousands of weights */
+} slmi_own_decoder;
+
 /* The decoder for a piece: a prepared one, or `own` made ready. */
-slm_status slmi_piece_decoder(const slm_reader *reader, size_t tensor, const slmi_piece *piece, slm_decoder *own,
+slm_status slmi_piece_decoder(const slm_reader *reader, size_t tensor, const slmi_piece *piece, slmi_own_decoder *own,
                               const slm_decoder **decoder, slm_error *error);
 
 /* Names the fault of a piece whose record or padding was found wrong; SLM_E_RECORD. */

@@ -56,16 +56,16 @@ static slm_status verify_scales(const slm_reader *reader, size_t tensor, slmi_wi
                      "tensor %s: padding between scales and codes is not zero", slmi_quote(quoted, t->name, t->name_length));
 }
 
-static slm_status verify_run(const slm_reader *reader, size_t tensor, uint64_t run, slmi_window *window, slm_error *error) {
+static slm_status verify_run(const slm_reader *reader, size_t tensor, uint64_t run, slmi_window *window, slmi_own_decoder *own,
+                             slm_error *error) {
     const slm_tensor *t = &reader->index.tensors[tensor];
     const slm_profile *profile = &reader->index.profiles[t->profile];
     for (uint64_t first = 0; first < t->run_length;) {
         slmi_piece piece;
         slmi_piece_find(&piece, t, profile, first, t->run_length);
-        slm_decoder own;
         const slm_decoder *decoder;
         const uint8_t *codes;
-        slm_status status = slmi_piece_decoder(reader, tensor, &piece, &own, &decoder, error);
+        slm_status status = slmi_piece_decoder(reader, tensor, &piece, own, &decoder, error);
         if (status == SLM_OK)
             status = slmi_window_get(window, t->codes_offset + run * t->run_bytes + piece.offset, piece.size, &codes, error);
         if (status != SLM_OK)
@@ -83,10 +83,12 @@ static slm_status verify_run(const slm_reader *reader, size_t tensor, uint64_t r
 
 static slm_status verify_coded(const slm_reader *reader, size_t tensor, slm_error *error) {
     slmi_window window;
+    slmi_own_decoder own;
+    own.is_run = false;
     slmi_window_open(&window, reader, tensor, reader->index.payloads[tensor].size, true, true);
     slm_status status = verify_scales(reader, tensor, &window, error);
     for (uint64_t run = 0; run < reader->index.tensors[tensor].runs && status == SLM_OK; run++)
-        status = verify_run(reader, tensor, run, &window, error);
+        status = verify_run(reader, tensor, run, &window, &own, error);
     slmi_window_close(&window);
     return status;
 }
