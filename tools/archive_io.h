@@ -29,6 +29,22 @@ int archive_open_source(struct archive *a, void *context, archive_read_callback 
 #define ARCHIVE_HELD_TIMES 8
 bool archive_held_fits(uint64_t held, uint64_t size);
 
+/* A tar archive, plain or compressed with zstd (and gzip, where that is allowed), read forward. What its filters make is counted, because
+ * libarchive reads the map of a sparse file as a part of its header, and holds it in 12 times its size: a map of gigabytes may be a few KB
+ * of zstd. So no header may take more than TAR_HEADER_MAX bytes. Begins as {0}. */
+#define TAR_HEADER_MAX ((uint64_t)1 << 20)
+typedef struct tar_stream {
+    struct archive *filters, *a; /* the second is what members are read from */
+    struct archive_entry *whole;
+    uint64_t header_left;
+    bool in_member;
+} tar_stream;
+
+/* FAULT_INPUT or FAULT_SYSTEM as archive_fault has it, with its sentence behind `what`. `read` is not called after tar_stream_close(). */
+bool tar_stream_open(tar_stream *s, void *context, archive_read_callback *read, bool gzip, const char *what, fault *f);
+int tar_stream_next(tar_stream *s, struct archive_entry *entry); /* as archive_read_next_header2 */
+void tar_stream_close(tar_stream *s);
+
 /* Fills `buffer` from the current entry as far as it goes: short only at the entry's end. */
 bool archive_fill(struct archive *a, void *buffer, size_t size, size_t *got, const char *name, fault *f);
 

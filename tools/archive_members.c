@@ -10,7 +10,7 @@
 #include "member_path.h"
 #include "positioned.h"
 
-#define BUFFER_BYTES ((size_t)1 << 20)
+#define BUFFER_BYTES ((size_t)256 << 10)
 
 static la_ssize_t read_file(struct archive *a, void *context, const void **buffer) {
     const member_reader *reader = context;
@@ -43,12 +43,28 @@ static la_int64_t seek_file(struct archive *a, void *context, la_int64_t offset,
 void members_close(member_reader *reader) {
     if (reader == NULL)
         return;
-    archive_read_free(reader->a);
+    tar_stream_close(&reader->tar);
+    archive_read_free(reader->zip);
     archive_entry_free(reader->entry);
     archive_leave(reader->scope);
     free(reader->buffer);
     free(reader->name);
     free(reader);
+}
+
+static bool open_zip(member_reader *reader, fault *f) {
+    reader->a = reader->zip = archive_read_new();
+    if (reader->zip == NULL)
+        return fault_system(f, ENOMEM, "cannot read the archive");
+    return (archive_read_support_format_zip(reader->zip) == ARCHIVE_OK &&
+            archive_open_source(reader->zip, reader, read_file, skip_file, seek_file) == ARCHIVE_OK) ||
+           archive_fault(f, reader->zip, "cannot open the archive");
+}
+
+static bool open_tar(member_reader *reader, fault *f) {
+    const bool ok = tar_stream_open(&reader->tar, reader, read_file, true, "cannot open the archive", f);
+    reader->a = reader->tar.a;
+    return ok;
 }
 
 member_reader *members_open(int fd, fault *f) {
@@ -60,14 +76,13 @@ member_reader *members_open(int fd, fault *f) {
         return NULL;
     }
     *reader = (member_reader){.fd = fd, .size = about.st_size, .scope = archive_enter()};
-    reader->a = archive_read_new();
     reader->entry = archive_entry_new(); /* libarchive's own may not be there where memory is short */
     reader->buffer = malloc(BUFFER_BYTES);
-    bool ok = (reader->a != NULL && reader->entry != NULL && reader->buffer != NULL) || fault_system(f, ENOMEM, "cannot read the archive");
-    if (ok && (archive_read_support_format_tar(reader->a) != ARCHIVE_OK || archive_read_support_format_zip(reader->a) != ARCHIVE_OK ||
-               archive_read_support_filter_gzip(reader->a) != ARCHIVE_OK || archive_read_support_filter_zstd(reader->a) != ARCHIVE_OK ||
-               archive_open_source(reader->a, reader, read_file, skip_file, seek_file) != ARCHIVE_OK))
-        ok = archive_fault(f, reader->a, "cannot open the archive");
+    bool ok = (reader->entry != NULL && reader->buffer != NULL) || fault_system(f, ENOMEM, "cannot read the archive");
+    char begin[2];
+    const int number = ok && about.st_size >= 2 ? positioned_read(fd, 0, begin, sizeof begin) : 0;
+    ok = ok && (number == 0 || fault_system(f, number, "cannot read the archive"));
+    ok = ok && (about.st_size >= 2 && memcmp(begin, "PK", 2) == 0 ? open_zip(reader, f) : open_tar(reader, f));
     if (ok)
         return reader;
     members_close(reader);
@@ -79,7 +94,7 @@ bool members_next(member_reader *reader, fault *f) {
         free(reader->name);
         reader->name = NULL;
         struct archive_entry *entry = reader->entry;
-        int status = archive_read_next_header2(reader->a, entry);
+        int status = reader->zip != NULL ? archive_read_next_header2(reader->zip, entry) : tar_stream_next(&reader->tar, entry);
         if (status == ARCHIVE_EOF)
             return true;
         /* "Retry" is a damaged tar header: going on would leave out the file behind it. */

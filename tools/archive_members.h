@@ -9,7 +9,9 @@
 
 typedef struct member_reader {
     archive_scope scope;
-    struct archive *a;
+    tar_stream tar;
+    struct archive *zip;
+    struct archive *a; /* of the two, what it is */
     struct archive_entry *entry;
     int fd;
     int64_t size;    /* of the archive */

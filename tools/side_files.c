@@ -151,7 +151,7 @@ bool side_pack(const side_list *list, side_content content, void *context, int f
 /* ---- Reading ---- */
 
 struct side_reader {
-    struct archive *a;
+    tar_stream tar;
     struct archive *disk; /* for side_extract; made at its first call */
     struct archive_entry *entry;
     side_source source;
@@ -183,7 +183,7 @@ static la_ssize_t read_packed(struct archive *a, void *context, const void **buf
 
 /* The source's own sentence where it is the cause. */
 static bool reading_fault(side_reader *reader, fault *f) {
-    return reader->source_failed ? false : archive_fault(f, reader->a, "side files");
+    return reader->source_failed ? false : archive_fault(f, reader->tar.a, "side files");
 }
 
 bool side_open(side_reader **result, side_source source, void *context, uint64_t size, fault *f) {
@@ -192,12 +192,14 @@ bool side_open(side_reader **result, side_source source, void *context, uint64_t
         return fault_system(f, ENOMEM, "cannot read the side files");
     *reader = (side_reader){.source = source, .context = context, .size = size, .fault = f};
     archive_scope scope = archive_enter();
-    reader->a = archive_read_new();
     reader->entry = archive_entry_new(); /* libarchive's own may not be there where memory is short */
-    bool ok = (reader->a != NULL && reader->entry != NULL) || fault_system(f, ENOMEM, "cannot read the side files");
-    if (ok && (archive_read_support_format_tar(reader->a) != ARCHIVE_OK || archive_read_support_filter_zstd(reader->a) != ARCHIVE_OK ||
-               archive_open_source(reader->a, reader, read_packed, NULL, NULL) != ARCHIVE_OK))
-        ok = reading_fault(reader, f);
+    bool ok = reader->entry != NULL || fault_system(f, ENOMEM, "cannot read the side files");
+    fault cause;
+    if (ok && !tar_stream_open(&reader->tar, reader, read_packed, false, "side files", &cause)) {
+        ok = false;
+        if (!reader->source_failed) /* which has filled *f itself */
+            *f = cause;
+    }
     archive_leave(scope);
     if (!ok) {
         side_close(reader);
@@ -262,7 +264,7 @@ bool side_next(side_reader *reader, const char **name, uint64_t *size, fault *f)
     do {
         free(reader->name);
         reader->name = NULL;
-        int status = archive_read_next_header2(reader->a, reader->entry);
+        int status = tar_stream_next(&reader->tar, reader->entry);
         if (status == ARCHIVE_EOF)
             break;
         ok = status == ARCHIVE_OK ? check_entry(reader, &take, f) : reading_fault(reader, f);
@@ -278,7 +280,7 @@ bool side_next(side_reader *reader, const char **name, uint64_t *size, fault *f)
 bool side_read(side_reader *reader, void *buffer, size_t size, size_t *got, fault *f) {
     reader->fault = f;
     fault cause;
-    if (!archive_fill(reader->a, buffer, size, got, reader->name, &cause)) {
+    if (!archive_fill(reader->tar.a, buffer, size, got, reader->name, &cause)) {
         if (!reader->source_failed)
             *f = cause;
         return false;
@@ -338,7 +340,7 @@ static void free_names(side_reader *reader) {
 void side_close(side_reader *reader) {
     if (reader == NULL)
         return;
-    archive_read_free(reader->a);
+    tar_stream_close(&reader->tar);
     archive_entry_free(reader->entry);
     archive_write_free(reader->disk);
     free(reader->name);

@@ -134,6 +134,21 @@ class Bombs(harness.Case):
         for command in (["info"], ["decode", "-T", "1", "-o", "out"]):
             self.within(command + ["x.slm"], "x.slm", INVALID, "side files: names of more than")
 
+    def test_sparse_maps(self):
+        """libarchive reads the map of a sparse file as a part of its header, and holds 48 bytes for each 4 of it."""
+        for count in (200000, 10000000):
+            pieces = b"%d\n" % count + b"0\n0\n" * count
+            info = tarfile.TarInfo("GNUSparseFile.0/m/f")
+            info.size = len(pieces) + -len(pieces) % 512 + 512
+            info.pax_headers = {"GNU.sparse.major": "1", "GNU.sparse.minor": "0", "GNU.sparse.name": "m/f", "GNU.sparse.realsize": "512"}
+            packed = zstd(info.tobuf(tarfile.PAX_FORMAT) + pieces + bytes(-len(pieces) % 512) + b"x" * 512 + bytes(1024))
+            self.assertLess(len(packed), 1 << 14)
+            wanted = "map of a sparse file, of more than" if count > 1000000 else None
+            write_file(self.path("in.tar.zst"), packed)
+            self.within(["encode", "-T", "1", "-o", "out.slm", "in.tar.zst"], "in.tar.zst", INVALID, wanted)
+            write_file(self.path("x.slm"), slm_file.make([Tensor("a", "U8", [3])], side_files=packed))
+            self.within(["info", "x.slm"], "x.slm", INVALID, wanted)
+
     def test_slm_index(self):
         """Every number of an index in turn is the largest, and one that is merely large; the checksums are right."""
         tensors = [Tensor("a", "U8", [3]), Tensor("b", "I32", [2, 2])]
