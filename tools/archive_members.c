@@ -10,6 +10,7 @@
 #include "member_path.h"
 #include "positioned.h"
 
+#define MEMBERS_MAX 1048576
 #define BUFFER_BYTES ((size_t)256 << 10)
 
 static la_ssize_t read_file(struct archive *a, void *context, const void **buffer) {
@@ -100,6 +101,8 @@ bool members_next(member_reader *reader, fault *f) {
         /* "Retry" is a damaged tar header: going on would leave out the file behind it. */
         if (status < ARCHIVE_WARN || status == ARCHIVE_RETRY)
             return archive_fault(f, reader->a, "the archive is damaged");
+        if (reader->seen++ == MEMBERS_MAX)
+            return fault_set(f, FAULT_UNSUPPORTED, "an archive of more than %d files and folders", MEMBERS_MAX);
         const char *raw = archive_entry_pathname_utf8(entry), *reason = NULL;
         if (raw == NULL)
             return fault_set(f, FAULT_INPUT, "a member of the archive has a name that is not UTF-8");

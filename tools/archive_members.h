@@ -17,6 +17,7 @@ typedef struct member_reader {
     int64_t size;    /* of the archive */
     uint8_t *buffer; /* what libarchive reads from the file */
     char *name;      /* of the member at hand */
+    size_t seen;     /* members, folders too */
 } member_reader;
 
 /* Begins at the file's begin; the descriptor stays the caller's. NULL after a fault. */

@@ -8,6 +8,7 @@ import resource
 import struct
 import subprocess
 import tarfile
+import unittest
 
 import harness
 import slm_file
@@ -205,6 +206,16 @@ class Crowds(harness.Case):
             with self.subTest(count):
                 write_file(self.path("in.tar.gz"), gzip.compress(tar(members + [("m/f%d" % i, b"") for i in range(count)]), 1))
                 self.slm("encode", "-f", "-o", "out.slm", "in.tar.gz", code=code, stderr=stderr, cpu=self.SECONDS)
+
+    @unittest.skipIf(harness.SHORT, "too many for sanitizers")
+    def test_folders(self):
+        """The same one all the time: nothing of it is kept, but for its number."""
+        folder = tarfile.TarInfo("m")
+        folder.type = tarfile.DIRTYPE
+        packed = zstd(folder.tobuf(tarfile.PAX_FORMAT) * ((1 << 20) + 1))
+        self.assertLess(len(packed), 1 << 17)
+        write_file(self.path("in.tar.zst"), packed)
+        self.slm("encode", "-o", "out.slm", "in.tar.zst", code=UNSUPPORTED, stderr="more than 1048576 files and folders", cpu=self.SECONDS)
 
     def test_sources_and_side_files(self):
         """No side file may have the name of a source."""
