@@ -40,13 +40,14 @@ typedef struct first_pass {
 
 /* ---- The first pass ---- */
 
-/* Counts what stays in memory until the archive was read: compressed, a header of spaces is next to nothing. */
-static bool hold(first_pass *first, const member_reader *members, uint64_t bytes, fault *f) {
+/* Counts names, headers and the shard index, which are read to memory: compressed, spaces without end are next to nothing. */
+static bool hold(first_pass *first, uint64_t archive_size, uint64_t bytes, const char *at, fault *f) {
     first->held += bytes;
-    first->refused = !archive_held_fits(first->held, (uint64_t)members->size);
+    first->refused = !archive_held_fits(first->held, archive_size);
     return !first->refused ||
-           fault_set(f, FAULT_INPUT, "names and safetensors headers of more than %" PRIu64 " MiB and %d times the archive's size, at '%s'",
-                     ARCHIVE_HELD_FREE >> 20, ARCHIVE_HELD_TIMES, members->name);
+           fault_set(f, FAULT_INPUT,
+                     "names, safetensors headers and shard index of more than %" PRIu64 " MiB and %d times the archive's size, at '%s'",
+                     ARCHIVE_HELD_FREE >> 20, ARCHIVE_HELD_TIMES, at);
 }
 
 static bool scan_tensors(checkpoint *cp, member_reader *members, candidate *c, fault *f) {
@@ -82,7 +83,7 @@ static bool read_candidate(checkpoint *cp, member_reader *members, first_pass *f
         fault_prefix(f, members->name);
         return false;
     }
-    if (!hold(first, members, size, f))
+    if (!hold(first, (uint64_t)members->size, size, members->name, f))
         return false;
     char *header = malloc(size);
     if (header == NULL)
@@ -165,7 +166,7 @@ static bool read_members(checkpoint *cp, first_pass *first, fault *f) {
         ok = members_next(members, f);
         if (!ok || members->name == NULL)
             break;
-        if (!hold(first, members, strlen(members->name) + 1, f))
+        if (!hold(first, (uint64_t)members->size, strlen(members->name) + 1, members->name, f))
             ok = false;
         else if (ends_with(members->name, ".safetensors"))
             ok = add_candidate(cp, members, first, f);
@@ -285,12 +286,14 @@ static bool take_source(checkpoint *cp, const first_pass *first, const char *roo
     return checkpoint_add_source(cp, strdup(name), member, &c->st, scans, NULL, f);
 }
 
-static bool take_index(checkpoint *cp, const first_pass *first, const char *root, const char *name, fault *f) {
+static bool take_index(checkpoint *cp, first_pass *first, const char *root, const char *name, fault *f) {
     for (size_t i = 0; i < first->files.count; i++) {
         const side_file *file = &first->files.files[i];
         const char *own = below(file->name, root);
         if (own == NULL || strcmp(own, name) != 0)
             continue;
+        if (!hold(first, (uint64_t)cp->input.size, file->size, file->name, f))
+            return false;
         bool ok = file->size <= MODEL_INDEX_MAX || fault_set(f, FAULT_UNSUPPORTED, "more than %u bytes", MODEL_INDEX_MAX);
         char *text = ok ? malloc(file->size > 0 ? (size_t)file->size : 1) : NULL;
         int number = text != NULL ? positioned_read(first->aside, file->offset, text, (size_t)file->size) : ok ? ENOMEM : 0;
@@ -305,7 +308,7 @@ static bool take_index(checkpoint *cp, const first_pass *first, const char *root
     return fault_set(f, FAULT_SYSTEM, "the shard index is gone");
 }
 
-static bool choose_sources(checkpoint *cp, const first_pass *first, const char *root, fault *f) {
+static bool choose_sources(checkpoint *cp, first_pass *first, const char *root, fault *f) {
     size_t count = 0;
     const char **names = calloc(first->candidate_count + first->files.count + 1, sizeof *names);
     if (names == NULL)

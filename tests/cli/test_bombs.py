@@ -121,10 +121,14 @@ class Bombs(harness.Case):
         header = struct.pack("<Q", size) + b"{" + b" " * (size - 2) + b"}"
         for count in (1, 4):
             with self.subTest(count):
-                self.archive([("m/%d.safetensors" % i, header) for i in range(count)], "names and safetensors headers of more than")
+                self.archive([("m/%d.safetensors" % i, header) for i in range(count)], "names, safetensors headers and shard index of more than")
+
+    def test_index_in_an_archive(self):
+        members = [("m/model.safetensors.index.json", b'{"weight_map":{' + b" " * 20000000 + b"}}")]
+        self.archive(members, "names, safetensors headers and shard index of more than")
 
     def test_names_in_an_archive(self):
-        self.archive([("%s/f%d" % (self.LONG, i), b"") for i in range(12000)], "names and safetensors headers of more than")
+        self.archive([("%s/f%d" % (self.LONG, i), b"") for i in range(12000)], "names, safetensors headers and shard index of more than")
 
     def test_faults_in_an_archive(self):
         self.archive([("m/f%d.safetensors" % i, b"") for i in range(40000)], "several safetensors files")
