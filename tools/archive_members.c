@@ -80,10 +80,11 @@ member_reader *members_open(int fd, fault *f) {
     reader->entry = archive_entry_new(); /* libarchive's own may not be there where memory is short */
     reader->buffer = malloc(BUFFER_BYTES);
     bool ok = (reader->entry != NULL && reader->buffer != NULL) || fault_system(f, ENOMEM, "cannot read the archive");
-    char begin[2];
-    const int number = ok && about.st_size >= 2 ? positioned_read(fd, 0, begin, sizeof begin) : 0;
+    char begin[4] = "";
+    const int number = ok && about.st_size >= 4 ? positioned_read(fd, 0, begin, sizeof begin) : 0;
     ok = ok && (number == 0 || fault_system(f, number, "cannot read the archive"));
-    ok = ok && (about.st_size >= 2 && memcmp(begin, "PK", 2) == 0 ? open_zip(reader, f) : open_tar(reader, f));
+    const bool zip = memcmp(begin, "PK\3\4", 4) == 0 || memcmp(begin, "PK\5\6", 4) == 0; /* a tar begins with a name */
+    ok = ok && (zip ? open_zip(reader, f) : open_tar(reader, f));
     if (ok)
         return reader;
     members_close(reader);

@@ -100,6 +100,10 @@ class Archives(harness.Case):
         self.tar("m.tar", "w", ".")
         self.check("m.tar")
 
+    def test_tar_that_begins_as_zip_does(self):
+        self.tar("m.tar", "w", "PK")
+        self.check("m.tar")
+
     def test_tar_gz(self):
         self.tar("m.tar.gz", "w:gz")
         self.check("m.tar.gz")
