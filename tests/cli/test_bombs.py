@@ -188,7 +188,7 @@ class Bombs(harness.Case):
 
 
 class Crowds(harness.Case):
-    """With the square of the number each of these takes minutes."""
+    """With the square of the number each of these would take longer than it may."""
     COUNT = 20000 if harness.SHORT else 60000
     SECONDS = 10
 
