@@ -31,8 +31,7 @@ typedef struct candidate {
 typedef struct first_pass {
     candidate *candidates; /* in the end by path */
     size_t candidate_count, candidate_room;
-    uint64_t held; /* bytes of names and headers */
-    bool refused;
+    uint64_t held;   /* bytes of names and headers */
     side_list files; /* all others; those with offset UINT64_MAX were not put aside */
     int aside;
     uint64_t aside_size;
@@ -43,8 +42,7 @@ typedef struct first_pass {
 /* Counts names, headers and the shard index, which are read to memory: compressed, spaces without end are next to nothing. */
 static bool hold(first_pass *first, uint64_t archive_size, uint64_t bytes, const char *at, fault *f) {
     first->held += bytes;
-    first->refused = !archive_held_fits(first->held, archive_size);
-    return !first->refused ||
+    return archive_held_fits(first->held, archive_size) ||
            fault_set(f, FAULT_INPUT,
                      "names, safetensors headers and shard index of more than %" PRIu64 " MiB and %d times the archive's size, at '%s'",
                      ARCHIVE_HELD_FREE >> 20, ARCHIVE_HELD_TIMES, at);
@@ -117,8 +115,9 @@ static bool add_candidate(checkpoint *cp, member_reader *members, first_pass *fi
     first->candidate_count++;
     if (read_candidate(cp, members, first, c, f))
         return true;
-    /* What is wrong with it counts only if it turns out to be part of the model; an archive that ends early always does. */
-    if (archive_errno(members->a) != 0 || f->kind == FAULT_SYSTEM || first->refused)
+    /* What is wrong with it counts only if it turns out to be part of the model; an archive that ends early or holds too much always does.
+     */
+    if (archive_errno(members->a) != 0 || f->kind == FAULT_SYSTEM || !archive_held_fits(first->held, (uint64_t)members->size))
         return false;
     c->trouble = f->kind;
     c->why = strdup(f->text);
@@ -446,21 +445,7 @@ void archive_pass_end(checkpoint *cp) {
 
 static bool archive_changed(fault *f) { return fault_set(f, FAULT_SYSTEM, "the archive changed while it was read"); }
 
-/* SIZE_MAX where the member is no source. Sources are sorted by name, and all lie in one folder. */
-static size_t find_source(const checkpoint *cp, const char *member) {
-    size_t low = 0, high = cp->source_count;
-    while (low < high) {
-        const size_t middle = low + (high - low) / 2;
-        const int order = strcmp(member, cp->states[middle].member);
-        if (order == 0)
-            return middle;
-        if (order < 0)
-            high = middle;
-        else
-            low = middle + 1;
-    }
-    return SIZE_MAX;
-}
+static int compare_to_member(const void *name, const void *state) { return strcmp(name, ((const source_state *)state)->member); }
 
 /* Goes to the next member that is a source, past its header. pass->source is SIZE_MAX at the archive's end. */
 static bool next_source(checkpoint *cp, fault *f) {
@@ -471,9 +456,12 @@ static bool next_source(checkpoint *cp, fault *f) {
             return false;
         if (pass->members->name == NULL)
             break;
-        pass->source = find_source(cp, pass->members->name);
-        if (pass->source != SIZE_MAX && cp->states[pass->source].seen)
+        /* Sources are sorted by name, and all lie in one folder. */
+        const source_state *found = bsearch(pass->members->name, cp->states, cp->source_count, sizeof *found, compare_to_member);
+        if (found != NULL && found->seen)
             return archive_changed(f);
+        if (found != NULL)
+            pass->source = (size_t)(found - cp->states);
     }
     if (pass->source == SIZE_MAX) {
         for (size_t i = 0; i < cp->source_count; i++)

@@ -11,6 +11,7 @@
 #include "decode_job.h"
 #include "fault_report.h"
 #include "human.h"
+#include "member_path.h"
 #include "report.h"
 #include "side_listing.h"
 #include "slm_input.h"
@@ -66,8 +67,6 @@ typedef struct path_list {
     const char **paths;
     size_t count;
 } path_list;
-
-static int compare_texts(const void *a, const void *b) { return strcmp(*(const char *const *)a, *(const char *const *)b); }
 
 static bool list_paths(path_list *list, const decode_job *job) {
     *list = (path_list){.paths = malloc((job->source_count + job->side.count + 1) * sizeof *list->paths)};

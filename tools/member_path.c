@@ -66,3 +66,5 @@ bool ends_with(const char *text, const char *suffix) {
     size_t length = strlen(text), end = strlen(suffix);
     return length >= end && memcmp(text + length - end, suffix, end) == 0;
 }
+
+int compare_texts(const void *a, const void *b) { return strcmp(*(const char *const *)a, *(const char *const *)b); }

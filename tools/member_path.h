@@ -18,4 +18,7 @@ bool member_path(const char *name, char **clean, const char **reason);
 
 bool ends_with(const char *text, const char *suffix);
 
+/* For qsort and bsearch over an array of const char *: the order of their bytes. */
+int compare_texts(const void *a, const void *b);
+
 #endif

@@ -57,8 +57,6 @@ side_file *side_list_find(const side_list *list, const char *name) {
     return list->count > 0 ? bsearch(&key, list->files, list->count, sizeof key, compare_files) : NULL;
 }
 
-static int compare_texts(const void *a, const void *b) { return strcmp(*(const char *const *)a, *(const char *const *)b); }
-
 bool side_list_check_folders(const side_list *list, fault *f) {
     const char **names = calloc(list->count + 1, sizeof *names);
     if (names == NULL)

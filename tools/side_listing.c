@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "member_path.h"
+
 size_t side_files_payload(const slm_reader *reader) {
     const slm_file_info *info = slm_reader_info(reader);
     for (size_t i = info->tensors; i < info->payloads; i++)
@@ -19,8 +21,6 @@ bool side_payload_read(void *context, uint64_t offset, void *buffer, size_t size
     slm_status status = slm_reader_read(p->reader, p->payload, offset, size, buffer, &error);
     return status == SLM_OK || fault_slm(f, status, &error, "the side files cannot be read");
 }
-
-static int compare_texts(const void *a, const void *b) { return strcmp(*(const char *const *)a, *(const char *const *)b); }
 
 /* Of the sources, sorted; NULL without memory. */
 static const char **source_names(const slm_reader *reader) {
