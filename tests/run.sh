@@ -14,7 +14,7 @@ build_and_test() { # folder, what is built (all, or what the tests need), suites
     shift 3
     rm -rf "$folder"
     CC=$cc meson setup "$folder" --werror "$@" >/dev/null || { cat "$folder/meson-logs/meson-log.txt"; exit 1; }
-    [ "$built" = needed ] || ninja -C "$folder"
+    [ "$built" = needed ] || ninja --quiet -C "$folder"
     # shellcheck disable=SC2086
     meson test -C "$folder" --print-errorlogs $suites || failed=1
 }
