@@ -63,9 +63,9 @@ static bool open_zip(member_reader *reader, fault *f) {
 }
 
 static bool open_tar(member_reader *reader, fault *f) {
-    const bool ok = tar_stream_open(&reader->tar, reader, read_file, true, "cannot open the archive", f);
+    const bool ok = tar_stream_open(&reader->tar, reader, read_file, true);
     reader->a = reader->tar.a;
-    return ok;
+    return ok || archive_fault(f, tar_stream_cause(&reader->tar), "cannot open the archive");
 }
 
 member_reader *members_open(int fd, fault *f) {

@@ -181,7 +181,7 @@ static la_ssize_t read_packed(struct archive *a, void *context, const void **buf
 
 /* The source's own sentence where it is the cause. */
 static bool reading_fault(side_reader *reader, fault *f) {
-    return reader->source_failed ? false : archive_fault(f, reader->tar.a, "side files");
+    return reader->source_failed ? false : archive_fault(f, tar_stream_cause(&reader->tar), "side files");
 }
 
 bool side_open(side_reader **result, side_source source, void *context, uint64_t size, fault *f) {
@@ -192,12 +192,7 @@ bool side_open(side_reader **result, side_source source, void *context, uint64_t
     archive_scope scope = archive_enter();
     reader->entry = archive_entry_new(); /* libarchive's own may not be there where memory is short */
     bool ok = reader->entry != NULL || fault_system(f, ENOMEM, "cannot read the side files");
-    fault cause;
-    if (ok && !tar_stream_open(&reader->tar, reader, read_packed, false, "side files", &cause)) {
-        ok = false;
-        if (!reader->source_failed) /* which has filled *f itself */
-            *f = cause;
-    }
+    ok = ok && (tar_stream_open(&reader->tar, reader, read_packed, false) || reading_fault(reader, f));
     archive_leave(scope);
     if (!ok) {
         side_close(reader);

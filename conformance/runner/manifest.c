@@ -1,9 +1,10 @@
 /* Parses manifest.json: every field is checked, since a suite may come from anywhere. */
 #include "manifest.h"
 
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "json_text.h"
 
 #define MANIFEST_BYTES_MAX ((size_t)16 << 20)
 
@@ -78,13 +79,23 @@ static bool parse_vector(const json_t *object, vector *v) {
 
 bool manifest_parse(manifest *m, const char *text, size_t size) {
     *m = (manifest){0};
-    if (size > MANIFEST_BYTES_MAX) { /* before jansson takes some 20 times as much for it */
+    if (size > MANIFEST_BYTES_MAX) {
         fprintf(stderr, "slm-conform: manifest.json: larger than any suite's\n");
         return false;
     }
     json_error_t error;
-    json_t *root = json_loadb(text, size, JSON_REJECT_DUPLICATES, &error);
+    json_trouble trouble;
+    json_t *root = json_text_read(text, size, 0, &error, &trouble);
     m->document = root;
+    if (trouble == JSON_NO_MEMORY) {
+        fprintf(stderr, "slm-conform: manifest.json: out of memory\n");
+        return false;
+    }
+    if (trouble == JSON_TOO_COSTLY) {
+        fprintf(stderr, "slm-conform: manifest.json: it would take more than %d times its size to read, as no suite's does\n",
+                JSON_TEXT_TIMES);
+        return false;
+    }
     if (!root) {
         fprintf(stderr, "slm-conform: manifest.json: line %d: %s\n", error.line, error.text);
         return false;

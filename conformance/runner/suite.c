@@ -1,14 +1,15 @@
 /* Reads a suite: a folder file by file as its manifest names them, or an archive through libarchive. */
 #include "suite.h"
 
-#include <archive.h>
-#include <archive_entry.h>
+#include <errno.h>
 #include <search.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+
+#include "tar_stream.h"
 
 /* A suite has some 2 MB; what is much larger is none. */
 #define SUITE_BYTES_MAX ((size_t)256 << 20)
@@ -71,26 +72,47 @@ static bool read_entry(suite *s, struct archive *reader, struct archive_entry *e
     return true;
 }
 
+typedef struct archive_source {
+    FILE *stream;
+    char buffer[64 << 10];
+} archive_source;
+
+static la_ssize_t read_source(struct archive *a, void *context, const void **buffer) {
+    archive_source *source = context;
+    const size_t got = fread(source->buffer, 1, sizeof source->buffer, source->stream);
+    *buffer = source->buffer;
+    if (got > 0 || !ferror(source->stream))
+        return (la_ssize_t)got;
+    archive_set_error(a, errno, "%s", strerror(errno));
+    return -1;
+}
+
+static bool fail_archive(const char *path, const tar_stream *tar) {
+    struct archive *cause = tar_stream_cause(tar);
+    const char *why = cause ? archive_error_string(cause) : NULL;
+    return fail(path, why ? why : "out of memory");
+}
+
 static bool load_archive(suite *s, const char *path) {
-    struct archive *reader = archive_read_new();
-    if (!reader)
-        return fail(path, "out of memory");
-    /* What is released, and its content packed again by hand; among all that libarchive knows are filters that start programs. */
-    archive_read_support_filter_zstd(reader);
-    archive_read_support_filter_gzip(reader);
-    archive_read_support_format_tar(reader);
-    bool ok = archive_read_open_filename(reader, path, 65536) == ARCHIVE_OK;
-    if (!ok)
-        fail(path, archive_error_string(reader));
+    archive_source source = {.stream = fopen(path, "rb")};
+    if (!source.stream) {
+        perror(path);
+        return false;
+    }
+    tar_stream tar = {0};
+    struct archive_entry *entry = archive_entry_new();
+    /* What is released, and its content packed again by hand. */
+    bool ok = entry ? tar_stream_open(&tar, &source, read_source, true) || fail_archive(path, &tar) : fail(path, "out of memory");
     size_t total = 0;
     while (ok) {
-        struct archive_entry *entry;
-        const int status = archive_read_next_header(reader, &entry);
+        const int status = tar_stream_next(&tar, entry);
         if (status == ARCHIVE_EOF)
             break;
-        ok = status >= ARCHIVE_WARN ? read_entry(s, reader, entry, path, &total) : fail(path, archive_error_string(reader));
+        ok = status >= ARCHIVE_WARN ? read_entry(s, tar.a, entry, path, &total) : fail_archive(path, &tar);
     }
-    archive_read_free(reader);
+    tar_stream_close(&tar);
+    archive_entry_free(entry);
+    fclose(source.stream);
     return ok;
 }
 

@@ -3,6 +3,7 @@
 Python 3, standard library only. meson passes SLM_CONFORM, SLM_SUITE (a folder), SLM_BUNDLE, EXAMPLE_DECODER and SLM.
 """
 
+import gzip
 import json
 import os
 import re
@@ -222,6 +223,19 @@ class BadUse(Case):
         suite.mkdir()
         suite.joinpath("manifest.json").write_bytes(b" " * (1 << 24) + b"{}")
         self.assertIn("larger than any suite's", self.conform(RIGHT, suite=suite, code=3).stderr)
+
+    def test_little_that_would_take_much_memory(self):
+        path = self.folder / "suite.tar.gz"
+        pieces = b"10000000\n" + b"0\n0\n" * 10000000
+        info = tarfile.TarInfo("GNUSparseFile.0/s/f")
+        info.size = len(pieces) + -len(pieces) % 512 + 512
+        info.pax_headers = {"GNU.sparse.major": "1", "GNU.sparse.minor": "0", "GNU.sparse.name": "s/f", "GNU.sparse.realsize": "512"}
+        path.write_bytes(gzip.compress(info.tobuf(tarfile.PAX_FORMAT) + pieces + bytes(-len(pieces) % 512) + b"x" * 512 + bytes(1024), 1))
+        self.assertIn("map of a sparse file", self.conform(RIGHT, suite=path, code=3).stderr)
+        suite = self.folder / "suite"
+        suite.mkdir()
+        suite.joinpath("manifest.json").write_bytes(b'{"suite":[{}' + b",{}" * 1000000 + b"]}")
+        self.assertIn("would take more than", self.conform(RIGHT, suite=suite, code=3).stderr)
 
 
 class Examples(Case):
