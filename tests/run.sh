@@ -14,7 +14,8 @@ build_and_test() { # folder, what is built (all, or what the tests need), suites
     shift 3
     rm -rf "$folder"
     CC=$cc meson setup "$folder" --werror "$@" >/dev/null || { cat "$folder/meson-logs/meson-log.txt"; exit 1; }
-    [ "$built" = needed ] || ninja --quiet -C "$folder"
+    # A log's end is often all there is of it: it belongs to the tests.
+    [ "$built" = needed ] || ninja -C "$folder" >"$folder/build.log" 2>&1 || { cat "$folder/build.log"; exit 1; }
     # shellcheck disable=SC2086
     meson test -C "$folder" --print-errorlogs $suites || failed=1
 }
