@@ -91,6 +91,17 @@ member_reader *members_open(int fd, fault *f) {
     return NULL;
 }
 
+/* LZMA, XZ and PPMd take what memory a member asks for, up to gigabytes. libarchive tells the method as "ZIP 6.3 (lzma)". */
+static bool check_zip_method(struct archive *zip, const char *raw, fault *f) {
+    static const char *const bounded[] = {"(uncompressed)", "(deflation)", "(bzip)", "(zstd)"};
+    const char *format = archive_format_name(zip), *method = format != NULL ? strchr(format, '(') : NULL;
+    for (size_t i = 0; method != NULL && i < sizeof bounded / sizeof *bounded; i++)
+        if (strcmp(method, bounded[i]) == 0)
+            return true;
+    return fault_set(f, FAULT_UNSUPPORTED, "member '%s' is compressed in a way that is not read in a zip %s", raw,
+                     method != NULL ? method : "(unknown)");
+}
+
 bool members_next(member_reader *reader, fault *f) {
     for (;;) {
         free(reader->name);
@@ -110,6 +121,8 @@ bool members_next(member_reader *reader, fault *f) {
         if (!member_path(raw, &reader->name, &reason))
             return reason == NULL ? fault_system(f, ENOMEM, "cannot read the archive")
                                   : fault_set(f, FAULT_INPUT, "member '%s' is refused: %s", raw, reason);
+        if (reader->zip != NULL && !check_zip_method(reader->zip, raw, f))
+            return false;
         unsigned type = (unsigned)archive_entry_filetype(entry);
         if (archive_entry_hardlink(entry) != NULL || type == AE_IFLNK)
             return fault_set(f, FAULT_INPUT, "member '%s' is refused: a link", raw);

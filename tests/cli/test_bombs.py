@@ -9,6 +9,7 @@ import struct
 import subprocess
 import tarfile
 import unittest
+import zipfile
 
 import harness
 import slm_file
@@ -153,6 +154,14 @@ class Bombs(harness.Case):
             self.within(["encode", "-T", "1", "-o", "out.slm", "in.tar.zst"], "in.tar.zst", INVALID, wanted)
             write_file(self.path("x.slm"), slm_file.make([Tensor("a", "U8", [3])], side_files=packed))
             self.within(["info", "x.slm"], "x.slm", INVALID, wanted)
+
+    def test_zip_windows(self):
+        """A member compressed with LZMA says how much memory it takes to read: up to 4 GiB."""
+        for method, code in ((zipfile.ZIP_LZMA, UNSUPPORTED), (zipfile.ZIP_DEFLATED, INVALID)):
+            with zipfile.ZipFile(self.path("in.zip"), "w", method) as z:
+                z.writestr("m/model.safetensors", safetensors("a") + b"x")
+            self.within(["encode", "-T", "1", "-o", "out.slm", "in.zip"], "in.zip", code,
+                        r"compressed in a way that is not read in a zip \(lzma\)" if code == UNSUPPORTED else None)  # fmt: skip
 
     def test_slm_index(self):
         """Every number of an index in turn is the largest, and one that is merely large; the checksums are right."""

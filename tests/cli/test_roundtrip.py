@@ -116,10 +116,13 @@ class Archives(harness.Case):
         self.check("m.tar.zst")
 
     def test_zip(self):
-        with zipfile.ZipFile(self.path("m.zip"), "w", zipfile.ZIP_DEFLATED) as z:
-            for name, data in tree(self.path("model")).items():
-                z.writestr("model/" + name, data)
-        self.check("m.zip")
+        for method in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2):
+            with zipfile.ZipFile(self.path("m.zip"), "w", method) as z:
+                for name, data in tree(self.path("model")).items():
+                    z.writestr("model/" + name, data)
+            self.check("m.zip")
+            os.remove(self.path("x.slm"))
+            shutil.rmtree(self.path("again"))
 
     def test_stream(self):
         self.tar("m.tar.gz", "w:gz")
