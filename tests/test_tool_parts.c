@@ -1,4 +1,5 @@
-/* tests/test_tool_parts.c: the small parts of the command: escaping, numbers for people, patterns, polynomials, comparing. */
+/* tests/test_tool_parts.c: the small parts of the command: escaping, numbers for people, patterns, polynomials, comparing, JSON that costs
+ * too much. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,6 +15,7 @@
 #include "exit_code.h"
 #include "glob.h"
 #include "human.h"
+#include "json_text.h"
 #include "tensor_text.h"
 #include "text.h"
 
@@ -183,9 +185,43 @@ static void comparing_wide(void **state) {
     check_wide((double[]){1.5e308, 1}, (double[]){-1.5e308, 1}, 2, (double)INFINITY, (double)-INFINITY); /* their distance is no double */
 }
 
+/* An array of many values, then of a long token: memory runs out in the one, or in the other. */
+static void check_costly(const char *value, const char *begin, char token, const char *end, size_t most) {
+    const size_t longest = 5000;
+    char *text = malloc(most * strlen(value) + longest + 8), *filler = malloc(longest + 1);
+    assert_true(text != NULL && filler != NULL);
+    memset(filler, token, longest);
+    filler[longest] = '\0';
+    size_t costly = 0, right = 0;
+    for (size_t count = 0; count < most; count += 3) {
+        char *at = stpcpy(text, "[");
+        for (size_t i = 0; i < count; i++)
+            at = stpcpy(at, value);
+        at = stpcpy(stpcpy(stpcpy(stpcpy(at, begin), filler), end), "]");
+        json_error_t error;
+        json_trouble trouble;
+        json_t *read = json_text_read(text, (size_t)(at - text), 0, &error, &trouble);
+        assert_int_equal(trouble, read != NULL ? JSON_NO_TROUBLE : JSON_TOO_COSTLY);
+        assert_true(read == NULL || json_array_size(read) == count + 1);
+        *(read != NULL ? &right : &costly) += 1;
+        json_decref(read);
+    }
+    free(filler);
+    free(text);
+    assert_true(right > 0 && costly > 0);
+}
+
+/* jansson read and wrote behind a buffer that could not grow. */
+static void costly_json(void **state) {
+    (void)state;
+    check_costly("{},", "\"", 'x', "\"", 4000);
+    check_costly("{},", "0.", '0', "", 4000);
+    check_costly("[[[[[[[]]]]]]],", "\"", 'x', "\"", 1000);
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(escaping),      cmocka_unit_test(numbers),  cmocka_unit_test(patterns),
-                                       cmocka_unit_test(polynomials),   cmocka_unit_test(outcomes), cmocka_unit_test(comparing),
-                                       cmocka_unit_test(comparing_wide)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(escaping),       cmocka_unit_test(numbers),    cmocka_unit_test(patterns),
+                                       cmocka_unit_test(polynomials),    cmocka_unit_test(outcomes),   cmocka_unit_test(comparing),
+                                       cmocka_unit_test(comparing_wide), cmocka_unit_test(costly_json)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
