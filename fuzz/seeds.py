@@ -118,6 +118,10 @@ def safetensors_file(header, data=None):
     return struct.pack("<Q", len(text)) + text + (bytes(range(256)) * (size // 256 + 1))[:size] + (data or b"")
 
 
+# At the limit to the memory that a text may take: a change or two, and it is refused in one token or another.
+COSTLY = b'{"a":[' + b"{}," * 512 + b'"' + b"x" * 600 + b'"]}'
+
+
 def safetensors_files():
     big = {f"layers.{i}.weight": entry("F16", [2, 2], 8 * i, 8 * i + 8) for i in range(20)}
     return {
@@ -134,6 +138,7 @@ def safetensors_files():
         "nul": safetensors_file(b'{"a\\u0000":{"dtype":"U8","shape":[0],"data_offsets":[0,0]}}', b""),
         "deep": safetensors_file(b"{" + b'"a":[' * 40 + b"]" * 40 + b"}", b""),
         "numbers": safetensors_file(b'{"a":{"dtype":"F4","shape":[1e1,-2,0.5],"data_offsets":[true,null]}}', b""),
+        "costly": safetensors_file(COSTLY, b""),
     }
 
 
@@ -187,6 +192,7 @@ def shard_indexes():
         "empty": index({}),
         "numbers": b'{"weight_map":{"a":1}}',
         "twice": b'{"weight_map":{"a":"x","a":"y"}}',
+        "costly": COSTLY,
     }
 
 
@@ -198,6 +204,7 @@ def manifests():
         result[name] = json.dumps({**whole, "vectors": chosen}).encode()
     broken = dict(vectors[1], id="../x", needs=[1], tensors=[{}])
     result["broken"] = json.dumps({**whole, "vectors": [broken]}).encode()
+    result["costly"] = COSTLY
     return result
 
 
