@@ -1,16 +1,18 @@
 #!/bin/sh
-# A campaign of AFL++ over all cores; needs no compiler, so that it can be carried to another machine. run.sh builds what it takes.
+# A campaign of AFL++ and libFuzzer over all cores; needs no compiler, so that it can be carried to another machine. run.sh builds what it
+# takes.
 #
 #     campaign.sh SECONDS [TARGET...]
 #
 # Each target is fuzzed for SECONDS; as many at once as there are cores, the others after them.
-# SLM_FUZZ_BUILDS: a folder with plain/, and perhaps asan/ and cmplog/, of programs fuzz_TARGET. SLM_FUZZ_KINDS: which
-# of "asan cmplog" to use.
+# SLM_FUZZ_BUILDS: a folder with plain/, and perhaps asan/, cmplog/ and libfuzzer/, of programs fuzz_TARGET. SLM_FUZZ_KINDS: which
+# of "asan cmplog libfuzzer" to use.
 # SLM_FUZZ_SEEDS: a folder of inputs for each target. SLM_FUZZ_OUT: where the campaign goes. SLM_FUZZ_JOBS: processes in all; the number
 # of cores where it is not set.
 # Each target is fuzzed by a main process, then by one with AddressSanitizer and UndefinedBehaviorSanitizer, one that solves comparisons
-# (CmpLog), and others with other power schedules, as many as there are cores for. Where there is one core a target, the sanitized
-# program is the main process, or the plain one if there is no sanitized one. Ends with a table, and leaves it as SLM_FUZZ_OUT/record.csv.
+# (CmpLog), libFuzzer with the same sanitizers, and others with other power schedules, as many as there are cores for. Where there is one
+# core a target, the main process is the first there is of the sanitized program, the plain one with CmpLog, libFuzzer, the plain one. Ends
+# with a table, and leaves it as SLM_FUZZ_OUT/record.csv.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -48,7 +50,7 @@ dictionary() {
 }
 
 has() { # a kind of build beside the plain one
-    case " ${SLM_FUZZ_KINDS-asan cmplog} " in
+    case " ${SLM_FUZZ_KINDS-asan cmplog libfuzzer} " in
         *" $1 "*) [ -d "$builds/$1" ] ;;
         *) false ;;
     esac
@@ -80,6 +82,39 @@ start() { # target, name of the process, kind of build, then options
     ) >"$out/$target.$name.log" 2>&1 &
 }
 
+# libFuzzer, which goes on after a finding. Its programs, many times slower than AFL++'s, have the time for one input that they need.
+start_libfuzzer() { # target
+    target=$1
+    words=$(dictionary "$target")
+    set -- ${words:+"-dict=$dictionaries/$words.dict"}
+    folder=$out/$target/libfuzzer
+    mkdir -p "$folder/queue" "$folder/crashes"
+    (
+        cd "$folder"
+        exec "$builds/libfuzzer/fuzz_$target" -fork=1 -ignore_crashes=1 -ignore_ooms=1 -ignore_timeouts=1 -timeout=60 -rss_limit_mb=4096 \
+            "-max_total_time=$seconds" "-max_len=$(longest "$target")" "$@" "-artifact_prefix=$folder/crashes/" "$folder/queue" "$seeds/$target"
+    ) >"$out/$target.libfuzzer.log" 2>&1 &
+}
+
+# What libFuzzer says of itself, in the words of AFL++. It counts no edges where it restarts its programs.
+libfuzzer_stats() { # target
+    log=$out/$1.libfuzzer.log
+    [ -e "$log" ] || return 0
+    last=$(sed -n 's/^#\([0-9]*\): .* corp: \([0-9]*\) .*crash: \([0-9]*\)\/\([0-9]*\)\/\([0-9]*\) .*/\1 \2 \3 \4 \5/p' "$log" | tail -n 1)
+    [ -n "$last" ] || return 0
+    # shellcheck disable=SC2086
+    set -- "$1" $last
+    cat >"$out/$1/libfuzzer/fuzzer_stats" <<EOF
+execs_done : $2
+edges_found : -
+total_edges : -
+corpus_count : $3
+saved_crashes : $(($4 + $6))
+saved_hangs : $5
+command_line : $builds/libfuzzer/fuzz_$1
+EOF
+}
+
 # All processes of one target.
 fuzz() {
     target=$1
@@ -97,6 +132,10 @@ fuzz() {
         start "$target" main plain -M main -c "$builds/cmplog/fuzz_$target"
         return
     fi
+    if [ "$processes" -eq 1 ] && has libfuzzer; then
+        start_libfuzzer "$target"
+        return
+    fi
     start "$target" main plain -M main
     i=1
     if [ "$i" -lt "$processes" ] && has asan; then
@@ -105,6 +144,10 @@ fuzz() {
     fi
     if [ "$i" -lt "$processes" ] && has cmplog; then
         start "$target" cmplog plain -S cmplog -c "$builds/cmplog/fuzz_$target"
+        i=$((i + 1))
+    fi
+    if [ "$i" -lt "$processes" ] && has libfuzzer; then
+        start_libfuzzer "$target"
         i=$((i + 1))
     fi
     while [ "$i" -lt "$processes" ]; do
@@ -138,6 +181,9 @@ turn() {
         ticks >>"$out/ticks" || true
     fi
     wait || true
+    for name; do
+        libfuzzer_stats "$name"
+    done
 }
 
 mkdir -p "$out"
@@ -196,6 +242,7 @@ for target in $targets; do
         continue
     fi
     main=$out/$target/main/fuzzer_stats
+    [ -e "$main" ] || main=$out/$target/libfuzzer/fuzzer_stats
     cpu=$(awk -v t="$target" -v hz="$hertz" '$1 == t { s += $2 } END { printf "%d", s / hz }' "$out/ticks" 2>/dev/null || echo '?')
     printf '%-12s %9s %9s %14s %10s %16s %8s %8s %6s\n' "$target" "$processes" "$cpu" "$executions" "$((executions / seconds))" \
         "$(field "$main" edges_found)/$(field "$main" total_edges)" "$(field "$main" corpus_count)" "$crashes" "$hangs"

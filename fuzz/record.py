@@ -13,18 +13,18 @@ def table():
     targets = {}
     for row in csv.DictReader((HERE / "record.csv").open(newline="")):
         targets.setdefault(row["target"], []).append(row)
-    lines = ["| target | processor time | sanitized alone | executions | edges | crashes | hangs |",
-             "|---|---:|---:|---:|---:|---:|---:|"]
+    lines = ["| target | processor time | sanitized alone | libFuzzer | executions | edges | crashes | hangs |",
+             "|---|---:|---:|---:|---:|---:|---:|---:|"]
     whole = {"cpu_s": 0, "executions": 0, "crashes": 0, "hangs": 0}
     for target, rows in targets.items():
         total = {key: sum(int(row[key]) for row in rows) for key in whole}
-        asan = sum(int(row["cpu_s"]) for row in rows if row["kinds"] == "asan")
-        # The sanitized program has edges of its own.
-        best, of = max(((int(row["edges"]), int(row["edges_total"])) for row in rows if row["kinds"] != "asan"), default=(0, 0))
-        lines.append(f"| `{target}` | {total['cpu_s'] / 60:.0f} min | {asan / 60:.0f} min | {total['executions']:,} | {best:,} of {of:,} "
-                     f"| {total['crashes']} | {total['hangs']} |")
+        alone = {kind: sum(int(row["cpu_s"]) for row in rows if row["kinds"] == kind) / 60 for kind in ("asan", "libfuzzer")}
+        # Sanitized programs have edges of their own.
+        best, of = max(((int(row["edges"]), int(row["edges_total"])) for row in rows if row["kinds"] not in alone), default=(0, 0))
+        lines.append(f"| `{target}` | {total['cpu_s'] / 60:.0f} min | {alone['asan']:.0f} min | {alone['libfuzzer']:.0f} min "
+                     f"| {total['executions']:,} | {best:,} of {of:,} | {total['crashes']} | {total['hangs']} |")
         whole = {key: whole[key] + total[key] for key in whole}
-    lines.append(f"| all | {whole['cpu_s'] / 3600:.1f} h | | {whole['executions']:,} | | {whole['crashes']} | {whole['hangs']} |")
+    lines.append(f"| all | {whole['cpu_s'] / 3600:.1f} h | | | {whole['executions']:,} | | {whole['crashes']} | {whole['hangs']} |")
     return "\n".join(lines) + "\n"
 
 

@@ -1,12 +1,12 @@
 #!/bin/sh
-# Installs AFL++, builds the harnesses with it, fuzzes on all cores and prints what came of it.
+# Installs AFL++, builds the harnesses with it and with libFuzzer, fuzzes on all cores and prints what came of it.
 #
 #     fuzz/run.sh TIME [TARGET...]     TIME in seconds, or with m or h behind it
 #
-# Everything is below build-fuzz/: plain/ asan/ cmplog/ are builds, campaign/ is what AFL++ keeps for each target. It starts from the corpus
+# Everything is below build-fuzz/: plain/ asan/ cmplog/ libfuzzer/ are builds, campaign/ is what AFL++ keeps for each target. It starts from the corpus
 # in the repository and from fresh seeds, and leaves the smallest set of inputs with the same coverage in build-fuzz/kept/TARGET.
 # SLM_FUZZ_JOBS: processes at once; the number of cores where it is not set. SLM_FUZZ_KINDS: which of
-# "asan cmplog" to use beside the plain build; with one process a target asan takes its place. Exit status 1 where something was found.
+# "asan cmplog libfuzzer" to use beside the plain build; with one process a target the first of them takes its place. Exit status 1 where something was found.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -47,16 +47,18 @@ build() { # folder, then meson options
 
 mkdir -p build-fuzz
 compiler=afl-clang-fast
-build plain --buildtype=release -Dfuzzer=afl
+build plain --buildtype=release -Dfuzzer=engine
 (
     export AFL_USE_ASAN=1 AFL_USE_UBSAN=1
-    build asan --buildtype=release -Dfuzzer=afl -Db_lundef=false
+    build asan --buildtype=release -Dfuzzer=engine -Db_lundef=false
 )
 (
     export AFL_LLVM_CMPLOG=1
-    build cmplog --buildtype=release -Dfuzzer=afl
+    build cmplog --buildtype=release -Dfuzzer=engine
 )
 compiler=clang
+sanitize=fuzzer-no-link,address,undefined
+build libfuzzer --buildtype=release -Dfuzzer=engine -Db_lundef=false -Dc_args="-fsanitize=$sanitize" -Dc_link_args=-fsanitize=address,undefined
 build lines --buildtype=debug -Dc_args='-fprofile-instr-generate -fcoverage-mapping' -Dc_link_args=-fprofile-instr-generate
 
 rm -rf build-fuzz/seeds build-fuzz/campaign build-fuzz/kept
@@ -73,7 +75,7 @@ echo
 # shellcheck disable=SC2086
 sh fuzz/minimise.sh $targets
 found=0
-for input in build-fuzz/campaign/*/*/crashes/id* build-fuzz/campaign/*/*/hangs/id*; do
+for input in build-fuzz/campaign/*/*/crashes/id* build-fuzz/campaign/*/*/hangs/id* build-fuzz/campaign/*/libfuzzer/crashes/*; do
     if [ -e "$input" ]; then
         echo "FOUND $input"
         found=1
