@@ -44,6 +44,10 @@ bool tar_stream_open(tar_stream *s, void *context, archive_read_callback *read, 
         archive_open_source(s->filters, context, read, NULL, NULL) != ARCHIVE_OK ||
         archive_read_next_header2(s->filters, s->whole) != ARCHIVE_OK)
         return false;
+    if (archive_filter_count(s->filters) > 2) { /* the last of them is the file */
+        archive_set_error(s->filters, EINVAL, "compressed more than once");
+        return false;
+    }
     s->a = archive_read_new();
     return s->a != NULL && archive_read_support_format_tar(s->a) == ARCHIVE_OK &&
            archive_open_source(s->a, s, read_filtered, NULL, NULL) == ARCHIVE_OK;

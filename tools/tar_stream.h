@@ -12,9 +12,9 @@
 int archive_open_source(struct archive *a, void *context, archive_read_callback *read, archive_skip_callback *skip,
                         archive_seek_callback *seek);
 
-/* A tar archive, plain or compressed with zstd (and gzip, where that is allowed), read forward. What its filters make is counted, because
- * libarchive reads the map of a sparse file as a part of its header, and holds it in 12 times its size: a map of gigabytes may be a few KB
- * of zstd. So no header may take more than TAR_HEADER_MAX bytes. Begins as {0}. */
+/* A tar archive, plain or compressed once with zstd (or gzip, where that is allowed), read forward. Compressed twice, a kilobyte may be a
+ * terabyte. What the filter makes is counted, because libarchive reads the map of a sparse file as a part of its header, and holds it in 12
+ * times its size: a map of gigabytes may be a few KB of zstd. So no header may take more than TAR_HEADER_MAX bytes. Begins as {0}. */
 #define TAR_HEADER_MAX ((uint64_t)1 << 20)
 typedef struct tar_stream {
     struct archive *filters, *a; /* the second is what members are read from */

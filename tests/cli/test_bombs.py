@@ -163,6 +163,15 @@ class Bombs(harness.Case):
             self.within(["encode", "-T", "1", "-o", "out.slm", "in.zip"], "in.zip", code,
                         r"compressed in a way that is not read in a zip \(lzma\)" if code == UNSUPPORTED else None)  # fmt: skip
 
+    def test_compressed_twice(self):
+        """A kilobyte may then be a terabyte."""
+        plain = tar([("m/model.safetensors", safetensors("a"))])
+        for packed in (gzip.compress(gzip.compress(plain)), zstd(zstd(plain)), gzip.compress(zstd(plain))):
+            write_file(self.path("in.tar.gz"), packed)
+            self.within(["encode", "-T", "1", "-o", "out.slm", "in.tar.gz"], "in.tar.gz", INVALID, "compressed more than once")
+        write_file(self.path("x.slm"), slm_file.make([Tensor("a", "U8", [3])], side_files=zstd(zstd(tar([("f", b"")])))))
+        self.within(["info", "x.slm"], "x.slm", INVALID, "compressed more than once")
+
     def test_slm_index(self):
         """Every number of an index in turn is the largest, and one that is merely large; the checksums are right."""
         tensors = [Tensor("a", "U8", [3]), Tensor("b", "I32", [2, 2])]
