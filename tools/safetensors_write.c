@@ -9,9 +9,10 @@
 /* {"dtype": ..., "shape": ..., "data_offsets": ...} set into `entry`. */
 static bool set_layout(json_t *entry, slm_dtype dtype, uint64_t begin, uint64_t end) {
     json_t *offsets = json_array();
-    return json_object_set_new(entry, "dtype", json_string(slm_dtype_name(dtype))) == 0 &&
-           json_array_append_new(offsets, json_integer((json_int_t)begin)) == 0 &&
-           json_array_append_new(offsets, json_integer((json_int_t)end)) == 0 && json_object_set_new(entry, "data_offsets", offsets) == 0;
+    bool ok = json_array_append_new(offsets, json_integer((json_int_t)begin)) == 0 &&
+              json_array_append_new(offsets, json_integer((json_int_t)end)) == 0;
+    ok = json_object_set_new(entry, "dtype", json_string(slm_dtype_name(dtype))) == 0 && ok;
+    return json_object_set_new(entry, "data_offsets", offsets) == 0 && ok; /* takes `offsets` whatever comes */
 }
 
 /* JSON text padded with spaces to a multiple of 8 bytes, as the library does, so that the data is aligned. Releases `root`. */
