@@ -1,5 +1,6 @@
 /* tools/json_text.h: reading JSON of someone else's choice: a limit to the memory it may take, and memory that runs out told from text that
- * is wrong, which jansson by itself does not do. */
+ * is wrong, which jansson by itself does not do. A program with it has jansson's allocator set before main(): what jansson allocated,
+ * such as the text of json_dumps(), is not for free(). */
 #ifndef TOOLS_JSON_TEXT_H
 #define TOOLS_JSON_TEXT_H
 
@@ -17,7 +18,7 @@ typedef enum json_trouble { JSON_NO_TROUBLE, JSON_WRONG, JSON_NO_MEMORY, JSON_TO
 /* The value, or NULL with *trouble; *error is set where that is JSON_WRONG. Duplicate keys are wrong. `flags`: JSON_ALLOW_NUL or 0. */
 json_t *json_text_read(const char *text, size_t size, size_t flags, json_error_t *error, json_trouble *trouble);
 
-/* Writing: memory that runs out would leave holes in the text. NULL, or false, where it did; the text is malloc'ed. */
+/* Writing: jansson alone leaves holes in the text where memory runs out. NULL, or false, where it did; the text is for free(). */
 char *json_text_make(const json_t *value, size_t flags);
 bool json_text_print(const json_t *value, FILE *stream, size_t flags);
 

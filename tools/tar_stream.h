@@ -1,5 +1,4 @@
-/* tools/tar_stream.h: a tar archive from someone else, read forward. Needs libarchive alone: the conformance runner reads suites with it.
- */
+/* tools/tar_stream.h: a tar archive from someone else, read forward. Needs libarchive alone; the conformance runner has it, too. */
 #ifndef TOOLS_TAR_STREAM_H
 #define TOOLS_TAR_STREAM_H
 
