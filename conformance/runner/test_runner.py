@@ -206,6 +206,16 @@ class BadUse(Case):
         path.write_bytes(path.read_bytes()[:1000])
         self.conform(RIGHT, suite=path, code=3)
 
+    def test_damaged_tar_header_passed_over(self):
+        path = self.folder / "suite.tar"
+        with tarfile.open(path, "w", format=tarfile.USTAR_FORMAT) as tar:
+            tar.add(SUITE, "s", recursive=False)
+            tar.add(Path(SUITE, "manifest.json"), "s/manifest.json")
+        data = bytearray(path.read_bytes())
+        data[512] ^= 1  # the manifest's name
+        path.write_bytes(data)
+        self.assertIn("amaged", self.conform(RIGHT, suite=path, code=3).stderr)
+
     def test_archives_that_nobody_releases(self):
         path = self.folder / "suite.tar"
         manifest = Path(SUITE, "manifest.json")
