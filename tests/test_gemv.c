@@ -86,6 +86,34 @@ static long double exact(const problem *p, uint64_t row, const float *with, bool
     return y;
 }
 
+/* What decoding refuses is refused: a scale that is no power of two, where it must be, and a bit in the padding. */
+static void check_refusals(problem *p) {
+    const uint16_t scale = 0x3f81, power = 0x3f80;
+    const uint64_t columns = p->columns < p->coding.run_length ? p->coding.run_length : p->columns; /* a row that has a run's end */
+    uint8_t *const end = codes + slm_profile_run_bytes(&p->coding.profile, p->coding.run_length) - 1, byte = *end;
+    slm_decoder decoder;
+    slm_matrix matrix;
+    float y;
+    assert_int_equal(slm_decoder_init(&decoder, &p->coding, "scalar"), SLM_OK);
+    if (columns > COLUMNS_MAX)
+        return;
+    slm_quantise(x, columns, q, d);
+    for (size_t i = 0; slm_kernel_name(i) != NULL; i++) {
+        if (slm_matrix_init(&matrix, &p->coding, columns, slm_kernel_name(i)) != SLM_OK)
+            continue;
+        const slm_status wanted = slm_decoder_check_scale(&decoder, scale);
+        assert_int_equal(slm_gemv(&matrix, codes, &scale, 0, 0, 1, x, &y), wanted);
+        slm_status got = slm_gemv_int8(&matrix, codes, &scale, 0, 0, 1, q, d, &y);
+        assert_true(got == wanted || got == SLM_E_ARGUMENT);
+        *end |= 0x80;
+        const slm_status padding = slm_decoder_check_run(&decoder, codes, NULL);
+        assert_int_equal(slm_gemv(&matrix, codes, &power, 0, 0, 1, x, &y), padding);
+        got = slm_gemv_int8(&matrix, codes, &power, 0, 0, 1, q, d, &y);
+        assert_true(got == padding || got == SLM_E_ARGUMENT);
+        *end = byte;
+    }
+}
+
 static void check(problem *p) {
     static float y[ROWS_MAX], other[ROWS_MAX];
     const uint64_t length = p->coding.run_length < p->columns ? p->coding.run_length : p->columns;
@@ -150,9 +178,10 @@ static void test_named(void **state) {
             for (unsigned shape = 0; shape < 4; shape++) {
                 p.coding.run_length = shape == 0 ? 2048 : shape == 1 ? 1024 : shape == 2 ? 2048 * 3 : 2048;
                 p.columns = shape == 3 ? 4096 : 2048;
-                if (begin(&p))
+                if (begin(&p)) {
                     check(&p);
-                else
+                    check_refusals(&p);
+                } else
                     assert_true(shape == 2 ? h > 3 : slm_coding_check(&p.coding, NULL) != SLM_OK);
             }
         }
@@ -171,6 +200,7 @@ static void test_random(void **state) {
         if (p.columns > COLUMNS_MAX || !begin(&p))
             continue;
         check(&p);
+        check_refusals(&p);
         done++;
     }
 }

@@ -65,7 +65,7 @@ SLM_API void slm_quantise(const float *x, uint64_t columns, int8_t *q, float *d)
 /* The same product with x quantised (after slm_matrix_rotate), for trellis codings whose T, or where all T are even T / 2, fit 8 bits, with
  * run_length = columns, a multiple of 64; else SLM_E_ARGUMENT. T counts here as an integer: in each four columns 4i .. 4i + 3 the products
  * t_j q_j are summed exactly, and go to sum i mod 16: a = fma(that, d of their block, a); then as above from n = 8 on, t being T or T / 2,
- * which the factor s makes up for. */
+ * which the factor s makes up for. SLM_E_RECORD and SLM_E_SCALE as slm_gemv. */
 SLM_API slm_status slm_gemv_int8(const slm_matrix *matrix, const void *codes, const uint16_t *scales, size_t scale_step, uint64_t first_row,
                                  uint64_t rows, const int8_t *q, const float *d, float *y);
 

@@ -38,6 +38,9 @@ slm_status slm_matrix_init(slm_matrix *matrix, const slm_coding *coding, uint64_
     plain.rotation = 0;
     plain.sign_seed = 0;
     status = slm_decoder_init(&state->decoder, &plain, kernel);
+    /* The scales that are legal are those of the weights, rotation and all. */
+    ((decoder_state *)(void *)&state->decoder)->power_of_two =
+        plain.profile.norm == 0 && slm_profile_integer_bits(&plain.profile, coding->rotation) > 16;
     state->columns = columns;
     state->rotation = coding->rotation;
     state->sign_seed = coding->sign_seed;
@@ -151,7 +154,8 @@ slm_status slm_gemv(const slm_matrix *matrix, const void *codes, const uint16_t 
             for (uint64_t i = 0; i < length && status == SLM_OK; i += PIECE) {
                 const size_t n = length - i < PIECE ? (size_t)(length - i) : PIECE;
                 status = slm_decode_run(&state->decoder, bytes, ONE, first + i, n, SLM_F32, t);
-                state->loops->real(t, x + column + i, n, lanes);
+                if (status == SLM_OK)
+                    state->loops->real(t, x + column + i, n, lanes);
             }
             if (status != SLM_OK)
                 return status;
@@ -207,6 +211,8 @@ slm_status slm_gemv_int8(const slm_matrix *matrix, const void *codes, const uint
         const uint8_t *bytes = (const uint8_t *)codes + row * decoder->run_bytes;
         const uint16_t scale = scales[row * scale_step];
         slm_status status = slm_decoder_check_scale(&state->decoder, scale);
+        if (status == SLM_OK)
+            status = slm_decoder_check_run(&state->decoder, bytes, NULL);
         float lanes[GEMV_INT8_LANES] = {0};
         for (uint64_t i = 0; i < columns && status == SLM_OK; i += PIECE) {
             const size_t n = columns - i < PIECE ? (size_t)(columns - i) : PIECE;
@@ -218,7 +224,8 @@ slm_status slm_gemv_int8(const slm_matrix *matrix, const void *codes, const uint
                     status = slm_scalar_integers(decoder, bytes, i + j, m, integers);
                     narrow(integers, m, even, t + j);
                 }
-            state->loops->integer(t, q + i, d + i / SLM_GEMV_BLOCK, n, lanes);
+            if (status == SLM_OK)
+                state->loops->integer(t, q + i, d + i / SLM_GEMV_BLOCK, n, lanes);
         }
         if (status != SLM_OK)
             return status;
