@@ -1,9 +1,10 @@
-/* fuzz/kernels.c: differential. Whatever bytes the reader accepts, every kernel decodes to the same weights, and verifying says of
- * each tensor what decoding it says. */
+/* fuzz/kernels.c: differential. Whatever bytes the reader accepts, every kernel decodes to the same weights and makes the same products,
+ * and verifying and multiplying say of it what decoding says. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "fuzz.h"
+#include "slm/gemv.h"
 
 #define ELEMENTS_MAX ((uint64_t)1 << 14) /* of a tensor; more are verified, but only so many decoded */
 #define RUNS_MAX 4
@@ -35,6 +36,35 @@ static void compare_range(const slm_decoder *scalar, const slm_decoder *other, c
     }
 }
 
+/* A run as a matrix of one row: every kernel the scalar one's product, and a status that is decoding's. */
+static void compare_products(const slm_decoder *decoder, const slm_coding *coding, const uint8_t *codes, uint16_t scale, uint64_t *state) {
+    const size_t columns = (size_t)coding->run_length;
+    float *x = malloc(columns * sizeof *x), *d = malloc((columns / SLM_GEMV_BLOCK + 1) * sizeof *d);
+    int8_t *q = malloc(columns);
+    slm_matrix scalar, other;
+    CHECK(x != NULL && d != NULL && q != NULL && slm_matrix_init(&scalar, coding, columns, "scalar") == SLM_OK);
+    const slm_status wanted = slm_decode_run(decoder, codes, scale, 0, columns, SLM_F32, x);
+    for (size_t i = 0; i < columns; i++)
+        x[i] = (float)fuzz_below(state, 1 << 20) / (1 << 10) - (1 << 9);
+    slm_matrix_rotate(&scalar, x, x);
+    slm_quantise(x, columns, q, d);
+    float y[2] = {0};
+    CHECK(slm_gemv(&scalar, codes, &scale, 1, 0, 1, x, &y[0]) == wanted);
+    const slm_status narrow = slm_gemv_int8(&scalar, codes, &scale, 1, 0, 1, q, d, &y[1]);
+    CHECK(narrow == wanted || narrow == SLM_E_ARGUMENT);
+    for (size_t k = 1; slm_kernel_name(k) != NULL; k++) {
+        if (slm_matrix_init(&other, coding, columns, slm_kernel_name(k)) != SLM_OK)
+            continue;
+        float z[2] = {0};
+        CHECK(slm_gemv(&other, codes, &scale, 1, 0, 1, x, &z[0]) == wanted);
+        CHECK(slm_gemv_int8(&other, codes, &scale, 1, 0, 1, q, d, &z[1]) == narrow);
+        CHECK(memcmp(y, z, sizeof y) == 0);
+    }
+    free(x);
+    free(d);
+    free(q);
+}
+
 static void compare_run(const slm_reader *reader, size_t tensor, const slm_coding *coding, uint64_t run, uint64_t *state) {
     const slm_tensor *t = slm_reader_tensor(reader, tensor);
     slm_error error;
@@ -56,6 +86,8 @@ static void compare_run(const slm_reader *reader, size_t tensor, const slm_codin
             compare_range(&scalar, &other, codes, scale, length - part, part);
             compare_range(&scalar, &other, codes, scale, middle, some);
         }
+        if (run == 0 && length <= ELEMENTS_MAX)
+            compare_products(&scalar, coding, codes, scale, state);
     }
     free(codes);
 }
