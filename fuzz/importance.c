@@ -1,11 +1,18 @@
-/* fuzz/importance.c: files of importance vectors, safetensors or llama.cpp's. What is accepted is sorted, finite and can be found. */
+/* fuzz/importance.c: what calibration leaves. Files of importance vectors, safetensors or llama.cpp's: what is accepted is sorted, finite
+ * and can be found. The same bytes as a file of Hessians: what is accepted is square and finite, and factored or refused with a reason. */
 #include "importance_file.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "fuzz.h"
+#include "hessian_file.h"
+
+#define COLUMNS_MAX 64 /* of a Hessian; larger ones are read, but not factored */
 
 int LLVMFuzzerInitialize(int *argc, char ***argv) {
     (void)argc;
@@ -13,7 +20,42 @@ int LLVMFuzzerInitialize(int *argc, char ***argv) {
     return 0;
 }
 
+static void look_as_hessians(const uint8_t *data, size_t size) {
+    static int fd = -1;
+    static char path[64];
+    if (fd < 0) {
+        fd = memfd_create("slm-fuzz", MFD_CLOEXEC);
+        CHECK(fd >= 0);
+        (void)snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    }
+    CHECK(ftruncate(fd, 0) == 0 && pwrite(fd, data, size, 0) == (ssize_t)size);
+    hessian_file file;
+    hessian_holder holder = {0};
+    fault f = {0};
+    if (!hessian_file_open(&file, path, &f)) {
+        CHECK(f.kind != FAULT_NONE && f.text[0] != '\0');
+        return;
+    }
+    for (size_t i = 0; i < file.st.count && i < 16; i++) {
+        const safetensors_tensor *t = &file.st.tensors[i];
+        const hessian_matrix *matrix = hessian_file_find(&file, t->name, t->name_length);
+        CHECK(matrix == &file.matrices[i] && matrix->columns * matrix->columns * sizeof(float) == t->end - t->begin);
+        CHECK(isfinite(matrix->mean));
+        for (unsigned rotated = 0; rotated < 2 && matrix->columns <= COLUMNS_MAX; rotated++) {
+            const slm_coding coding = {.rotation = rotated ? SLM_ROTATION_MIN : 0, .sign_seed = rotated ? 0xACE1 : 0};
+            const slm_hessian *made;
+            if (hessian_hold(&holder, &file, matrix, &coding, 1, &made, &f))
+                CHECK(made != NULL && isfinite(slm_hessian_mean(made)));
+            else
+                CHECK(f.text[0] != '\0');
+        }
+    }
+    hessian_release(&holder);
+    hessian_file_close(&file);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    look_as_hessians(data, size);
     uint8_t *bytes = fuzz_copy(data, size);
     importance_file file;
     fault f;

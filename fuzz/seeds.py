@@ -158,6 +158,10 @@ def importances():
             parts.append(struct.pack(f"<I{len(name)}sII{len(values)}f", len(name), name, calls, len(values), *values))
         return b"".join(parts) + trailer
 
+    def hessian(columns, *values):
+        data = struct.pack(f"<{len(values)}f", *values)
+        return safetensors_file(json.dumps({"layers.0.weight": entry("F32", [columns, columns], 0, len(data))}).encode(), data)
+
     text = b"wiki.test.raw"
     return {
         "f32": vectors("F32", "f", ("b.weight", (0.5, 0, 3)), ("a.weight", (1,))),
@@ -173,6 +177,12 @@ def importances():
         "dat-cut": matrix((b"a", 1, (5, 6)))[:-3],
         "dat-infinite": matrix((b"a", 1, (float("inf"),))),
         "gguf": b"GGUF\3\0\0\0" + bytes(16),
+        "hessians": hessian(2, 1, 0.5, 0.5, 2),
+        "hessian-16": hessian(16, *((1 + i % 3 if i == j else 0.25) for i in range(16) for j in range(16))),
+        "hessian-indefinite": hessian(2, 1, 3, 3, 1),
+        "hessian-asymmetric": hessian(2, 1, 0.5, -0.5, 1),
+        "hessian-nan": hessian(1, float("nan")),
+        "hessian-wide": safetensors_file({"w": entry("F32", [1, 2], 0, 8)}),
     }
 
 
@@ -247,10 +257,31 @@ def zipped(members, method):
     return stream.getvalue()
 
 
+def encrypted(archive):
+    """The same, and each member said to be encrypted: flags of the local headers, and of the directory."""
+    data = bytearray(archive)
+    for signature, flags in ((b"PK\3\4", 6), (b"PK\1\2", 8)):
+        at = -1
+        while (at := data.find(signature, at + 1)) >= 0:
+            data[at + flags] |= 1
+    return bytes(data)
+
+
 def zstd_frame(data):
-    """A frame of one stored block."""
-    assert len(data) < 1 << 17
-    return b"\x28\xb5\x2f\xfd\x00\x40" + struct.pack("<I", len(data) << 3 | 1)[:3] + data
+    """A frame of stored blocks, and of one byte repeated."""
+    blocks = [(False, bytearray())]
+    for at in range(0, len(data), 512):
+        piece = data[at : at + 512]
+        repeated = piece == piece[:1] * len(piece)
+        last_repeated, last = blocks[-1]
+        if repeated == last_repeated and len(last) < 1 << 16 and (not repeated or last[:1] == piece[:1]):
+            last += piece
+        else:
+            blocks.append((repeated, bytearray(piece)))
+    frame = b"\x28\xb5\x2f\xfd\x00\x40"
+    for i, (repeated, piece) in enumerate(blocks):
+        frame += struct.pack("<I", len(piece) << 3 | repeated << 1 | (i == len(blocks) - 1))[:3] + (piece[:1] if repeated else piece)
+    return frame
 
 
 def hostile():
@@ -271,6 +302,20 @@ def hostile():
     }
 
 
+def unfolding(members):
+    """Small, and large when unpacked: what lies behind the first 128 KiB, which libarchive has in hand before it looks at a header."""
+    whole = zstd_frame(tar([*members, member("far.bin", bytes(300000)), member("last.json", b"{}")]))
+    long = member("link", type=tarfile.SYMTYPE, linkname="a" * 700000)
+    long[0].name = "b" * 700000
+    return {
+        "far": whole,
+        "far-cut": whole[:-600],
+        "far-gz": gzip.compress(tar([*members, member("far.bin", bytes(300000)), member("last.json", b"{}")]), mtime=0),
+        "headers": zstd_frame(tar([*members, long], tarfile.GNU_FORMAT)),
+        "twice-compressed": zstd_frame(gzip.compress(tar(members), mtime=0)),
+    }
+
+
 def side_files():
     plain = [member("config.json", b'{"a": 1}'), member("sub", type=tarfile.DIRTYPE), member("sub/tokenizer.json", b"x" * 700)]
     result = {f"plain-{form}": tar(plain, form) for form in (tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT)}
@@ -280,6 +325,7 @@ def side_files():
     sparse = tar([(info_sparse(), b"x" * 512)], tarfile.PAX_FORMAT)
     result["sparse"] = sparse
     result["empty"] = bytes(1024)
+    result.update(unfolding(plain))
     return result
 
 
@@ -311,6 +357,10 @@ def archives():
         "two-models": tar([member("a.safetensors", model), member("b.safetensors", model)]),
         "no-model": tar([member("a.txt", b"x")]),
     }
+    result.update(unfolding(folder))
+    large = safetensors_file({"a": entry("U8", [300000], 0, 300000), "b": entry("F16", [2], 300000, 300004)}, bytes(300004))
+    result["far-tensor"] = zstd_frame(tar([member("model.safetensors", large), member("config.json", b"{}")]))
+    result["encrypted-zip"] = encrypted(zipped(folder, zipfile.ZIP_STORED))
     result.update({f"file-{name}": data for name, data in safetensors_files().items() if name in ("model", "hole", "none")})
     for name, members in hostile().items():
         result[f"hostile-{name}"] = tar([member("model.safetensors", safetensors_file({"a": entry("U8", [3], 0, 3)})), *members])
