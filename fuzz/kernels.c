@@ -92,6 +92,39 @@ static void compare_run(const slm_reader *reader, size_t tensor, const slm_codin
     free(codes);
 }
 
+/* Some runs in one call, by every kernel: what the scalar one makes of them one by one, to the first that is refused. */
+static void compare_runs(const slm_reader *reader, size_t tensor, const slm_coding *coding) {
+    const slm_tensor *t = slm_reader_tensor(reader, tensor);
+    const uint64_t length = t->run_length, runs = t->runs < RUNS_MAX ? t->runs : RUNS_MAX;
+    slm_error error;
+    uint16_t scales[RUNS_MAX];
+    if (length > ELEMENTS_MAX / RUNS_MAX)
+        return;
+    for (uint64_t r = 0; r < runs; r++)
+        if (slm_reader_scale(reader, tensor, r, &scales[r], &error) != SLM_OK)
+            return;
+    const size_t bytes = (size_t)(runs * t->run_bytes), size = fuzz_bytes(SLM_BF16, runs * length);
+    uint8_t *codes = malloc(bytes > 0 ? bytes : 1), *x = calloc(size + 1, 1), *y = calloc(size + 1, 1);
+    CHECK(codes != NULL && x != NULL && y != NULL);
+    if (slm_reader_read(reader, tensor, t->codes_offset, bytes, codes, &error) == SLM_OK) {
+        slm_decoder decoder;
+        slm_status wanted = slm_decoder_init(&decoder, coding, "scalar");
+        for (uint64_t r = 0; r < runs && wanted == SLM_OK; r++)
+            wanted =
+                slm_decode_run(&decoder, codes + r * t->run_bytes, scales[r], 0, length, SLM_BF16, x + fuzz_bytes(SLM_BF16, r * length));
+        for (size_t k = 0; slm_kernel_name(k) != NULL; k++) {
+            if (slm_decoder_init(&decoder, coding, slm_kernel_name(k)) != SLM_OK)
+                continue;
+            CHECK(slm_decode_runs(&decoder, codes, scales, 1, runs, SLM_BF16, y) == wanted);
+            CHECK(wanted != SLM_OK || memcmp(x, y, size) == 0);
+            CHECK(y[size] == 0);
+        }
+    }
+    free(codes);
+    free(x);
+    free(y);
+}
+
 /* Whole tensors by the reader: scalar kernel, fastest kernel; and verify() must agree with what decoding says. */
 static void compare_tensor(const fuzz_slm *scalar, const fuzz_slm *fast, size_t tensor) {
     const slm_tensor *t = slm_reader_tensor(scalar->memory, tensor);
@@ -138,6 +171,7 @@ static bool look(const uint8_t *data, size_t size, bool mend) {
         const uint64_t runs = slm_reader_tensor(scalar.memory, i)->runs;
         for (uint64_t r = 0; r < RUNS_MAX && r < runs; r++)
             compare_run(scalar.memory, i, &coding, r < RUNS_MAX / 2 ? r : fuzz_below(&state, runs), &state);
+        compare_runs(scalar.memory, i, &coding);
     }
     for (size_t i = info->tensors; i < info->payloads; i++) {
         slm_error x = {0}, y = {0};
