@@ -108,13 +108,22 @@ AVX512_INLINE void cut(const cutter *c, unsigned k, const uint8_t *bytes, uint64
     *high = _mm512_multishift_epi64_epi8(c->low, _mm512_permutexvar_epi8(c->gather, next));
 }
 
+/* Each byte of x times an 8 x 8 bit matrix. The matrices stand in a register: clang's assembler before LLVM 20 gets the address wrong where
+ * this instruction reads one number for all lanes from memory (llvm-project, pull request 120340), and other entries come out. */
+AVX512_INLINE __m512i affine(__m512i x, uint64_t matrix) {
+    __m512i matrices = _mm512_set1_epi64((long long)matrix);
+#if defined(__clang__)
+    __asm__("" : "+v"(matrices));
+#endif
+    return _mm512_gf2p8affine_epi64_epi8(x, matrices, 0);
+}
+
 /* S of weight c of 64 windows. `bytes` is entry_bytes(), `nibbles` says whether two entries share one. */
 AVX512_INLINE __m512i sums(const uint64_t matrix[BYTES_MAX][2], unsigned bytes, bool nibbles, __m512i low, __m512i high) {
     __m512i sum = _mm512_setzero_si512(), upper = _mm512_setzero_si512();
     const __m512i lower_mask = _mm512_set1_epi8(15), upper_mask = _mm512_set1_epi8((char)0xf0);
     for (unsigned b = 0; b < bytes; b++) {
-        const __m512i x = _mm512_gf2p8affine_epi64_epi8(low, _mm512_set1_epi64((long long)matrix[b][0]), 0);
-        const __m512i y = _mm512_gf2p8affine_epi64_epi8(high, _mm512_set1_epi64((long long)matrix[b][1]), 0);
+        const __m512i x = affine(low, matrix[b][0]), y = affine(high, matrix[b][1]);
         if (!nibbles) {
             const __m512i v = _mm512_xor_si512(x, y);
             sum = b == 0 ? v : _mm512_add_epi8(sum, v);
