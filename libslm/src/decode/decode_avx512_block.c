@@ -14,7 +14,7 @@
  *   - F32: S f + S f 2^-30, the latter rounded, the sum rounded once, is within 2^-53 of q before that rounding, and q is farther than
  *     2^-40 from any midpoint (25 bits), or on it: but then S m would be a multiple of 32767 M > 2^38.
  *   - F16, BF16: y = S f rounded to 24 bits is less than one unit of the last place from q, and q itself where q has 24 bits. So y is on
- * q's side of a midpoint (12 or 9 bits) unless it is one. Where y may be one, its low 12 or 15 bits being 0, integers decide. */
+ * q's side of a midpoint (12 or 9 bits) unless it is one. Where y is one integers decide. */
 #include "kernel.h"
 
 #if SLM_HAVE_X86
@@ -104,28 +104,42 @@ AVX512_INLINE void constants_make(constants *c, const decoder_state *state, unsi
     c->scale = scale;
 }
 
-/* Replaces what may be a midpoint by the rounding itself, in lanes whose low bits are zero. */
-static __attribute__((noinline)) void settle(const constants *c, slm_dtype dtype, unsigned count, const __m512i *sums, __m512 factors,
-                                             __m512 *values) {
+/* Of `lanes` those where y is no midpoint, half a unit of `dtype` and no bit below it. What is subnormal in F16 has larger units, so there
+ * any number without those bits is taken for one. */
+AVX512_INLINE __mmask16 no_midpoints(__mmask16 lanes, slm_dtype dtype, __m512i bits) {
+    if (dtype == SLM_F16)
+        return _mm512_mask_test_epi32_mask(lanes, bits, _mm512_set1_epi32(0xfff));
+    return _mm512_mask_test_epi32_mask(lanes, _mm512_xor_si512(bits, _mm512_set1_epi32(0x8000)), _mm512_set1_epi32(0xffff));
+}
+
+/* Where the integers have to decide. */
+AVX512_INLINE uint32_t doubtful_lanes(slm_dtype dtype, __m512i sums, __m512i bits) {
+    const __m512i size = _mm512_and_si512(bits, _mm512_set1_epi32(0x7fffffff)), normal = _mm512_set1_epi32(0x38800000); /* 2^-14 */
+    const uint32_t not_zero = _mm512_test_epi32_mask(sums, sums), safe = no_midpoints(0xffff, dtype, bits);
+    const uint32_t half = _mm512_test_epi32_mask(bits, _mm512_set1_epi32(0x1000)), small = _mm512_cmpgt_epi32_mask(normal, size);
+    return not_zero & ~safe & (dtype == SLM_F16 ? half | small : 0xffff);
+}
+
+/* Replaces what may be a midpoint by the rounding itself. */
+AVX512_INLINE void settle(const constants *c, slm_dtype dtype, unsigned count, const __m512i *sums, __m512 factors, __m512 *values) {
     uint32_t base[16], factor[16];
-    memcpy(base, &c->factor, sizeof base);
-    memcpy(factor, &factors, sizeof factor);
+    int32_t sum[16];
+    float value[16];
     for (unsigned m = 0; m < count; m++) {
-        int32_t sum[16];
-        float value[16];
+        uint32_t lanes = doubtful_lanes(dtype, sums[m], _mm512_castps_si512(values[m]));
+        if (lanes == 0)
+            continue;
+        memcpy(base, &c->factor, sizeof base);
+        memcpy(factor, &factors, sizeof factor);
         memcpy(sum, &sums[m], sizeof sum);
         memcpy(value, &values[m], sizeof value);
-        for (unsigned i = 0; i < 16; i++) {
-            uint32_t bits;
-            memcpy(&bits, &value[i], sizeof bits);
-            if (sum[i] == 0 || (bits & (dtype == SLM_F16 ? 0xfff : 0x7fff)) != 0)
-                continue;
-            const unsigned e = (factor[i] - base[i]) >> 23;
+        for (; lanes != 0; lanes &= lanes - 1) {
+            const unsigned i = (unsigned)__builtin_ctz(lanes), e = (factor[i] - base[i]) >> 23;
             const uint32_t rounded = slm_round_value((int64_t)(sum[i] / 16) * (1 << e), c->scale, 32767, dtype);
             if (dtype == SLM_F16)
                 value[i] = _mm_cvtss_f32(_mm_cvtph_ps(_mm_cvtsi32_si128((int)rounded)));
             else {
-                bits = rounded << 16;
+                const uint32_t bits = rounded << 16;
                 memcpy(&value[i], &bits, sizeof bits);
             }
         }
@@ -133,8 +147,9 @@ static __attribute__((noinline)) void settle(const constants *c, slm_dtype dtype
     }
 }
 
-/* The weights of eight records, pair m of lane i in 64-bit lane i of values[m]; for 16-bit types rounded to F32 without harm. */
-AVX512_INLINE void decode_8(const constants *c, unsigned P, unsigned C, slm_dtype dtype, __m512i records, __m512 values[6]) {
+/* The weights of eight records, pair m of lane i in 64-bit lane i of values[m]; for 16-bit types rounded to F32 without harm. Returns
+ * whether there may be a midpoint among them, which is settled only where asked for. */
+AVX512_INLINE bool decode_8(const constants *c, unsigned P, unsigned C, slm_dtype dtype, bool settled, __m512i records, __m512 values[6]) {
     const __m512i zero = _mm512_setzero_si512();
     const __m512i s0 = _mm512_permutex2var_epi64(c->table[0][0], records, c->table[0][1]);
     const __m512i s1 = _mm512_permutex2var_epi64(c->table[1][0], _mm512_srli_epi64(records, 4), c->table[1][1]);
@@ -147,7 +162,6 @@ AVX512_INLINE void decode_8(const constants *c, unsigned P, unsigned C, slm_dtyp
     const __m512 factor = _mm512_castsi512_ps(_mm512_add_epi32(e, _mm512_castps_si512(c->factor)));
     /* v - 2^15 = low + 256 (high - 128) */
     const __m512i middle = _mm512_sub_epi32(zero, _mm512_dpbusd_epi32(zero, _mm512_set1_epi8((char)128), q));
-    const __m512i low_bits = _mm512_set1_epi32(dtype == SLM_F16 ? 0xfff : 0x7fff);
     const __m512 small = _mm512_mul_ps(factor, _mm512_set1_ps(1.0f / 1073741824));
     __m512i sums[6];
     __mmask16 safe = 0xffff;
@@ -160,10 +174,11 @@ AVX512_INLINE void decode_8(const constants *c, unsigned P, unsigned C, slm_dtyp
             continue;
         }
         values[m] = _mm512_mul_ps(x, factor);
-        safe = _mm512_mask_test_epi32_mask(safe, _mm512_castps_si512(values[m]), low_bits);
+        safe = no_midpoints(safe, dtype, _mm512_castps_si512(values[m]));
     }
-    if (dtype != SLM_F32 && __builtin_expect(safe != 0xffff, 0))
+    if (settled && safe != 0xffff)
         settle(c, dtype, C / 2, sums, factor, values);
+    return safe != 0xffff;
 }
 
 /* Lane i of the permutations that interleave `n` vectors (2 or 3) of eight 64-bit or four 128-bit parts into output s: first the parts
@@ -200,11 +215,11 @@ AVX512_INLINE void interleave(unsigned n, bool wide, const __m512i v[3], uint8_t
 }
 
 /* Sixteen records, `left` bytes of which may be read. Returns the lanes of seeds 0, a bit for a record. */
-AVX512_INLINE uint32_t decode_16(const constants *c, unsigned P, unsigned C, slm_dtype dtype, const uint8_t *bytes, uint64_t left,
-                                 uint8_t *target, bool stream) {
+AVX512_INLINE uint32_t decode_16(const constants *c, unsigned P, unsigned C, slm_dtype dtype, bool settled, const uint8_t *bytes,
+                                 uint64_t left, uint8_t *target, bool stream, bool *doubtful) {
     const bool wide = dtype == SLM_F32;
     const unsigned bits = 20 + 4 * P, n = C / 4;
-    __m512i narrow[6];
+    __m512i narrow[6] = {_mm512_setzero_si512()};
     uint32_t zeros = 0;
     for (unsigned g = 0; g < 2; g++) {
         const unsigned at = load_at(wide, bits, g);
@@ -216,7 +231,7 @@ AVX512_INLINE uint32_t decode_16(const constants *c, unsigned P, unsigned C, slm
             records = _mm512_srlv_epi64(records, c->down);
         zeros |= (uint32_t)_mm512_testn_epi64_mask(records, _mm512_set1_epi64(0xffff)) << 8 * g;
         __m512 values[6];
-        decode_8(c, P, C, dtype, records, values);
+        *doubtful |= decode_8(c, P, C, dtype, settled, records, values);
         if (!wide) {
             for (unsigned m = 0; m < C / 2; m++)
                 narrow[m] = g == 0 ? _mm512_castsi256_si512(avx512_narrow(dtype, values[m]))
@@ -244,10 +259,33 @@ AVX512_INLINE uint32_t decode_16(const constants *c, unsigned P, unsigned C, slm
     return zeros;
 }
 
+#define UNITS 64 /* of sixteen records, between two looks at what is doubtful */
+
+AVX512_INLINE void settle_as(const decoder_state *state, unsigned P, unsigned C, slm_dtype dtype, uint16_t scale, const uint8_t *bytes,
+                             uint64_t left, uint64_t units, uint8_t *target, bool stream) {
+    constants c;
+    constants_make(&c, state, P, C, false, scale);
+    for (; units != 0; units &= units - 1) {
+        const uint64_t unit = (uint64_t)__builtin_ctzll(units), at = unit * RECORDS / 8 * (20 + 4 * P);
+        bool doubtful = false;
+        decode_16(&c, P, C, dtype, true, bytes + at, left - at, target + unit * C * RECORDS * 2, stream, &doubtful);
+    }
+}
+
+/* Makes the units whose bit is set once more, and settles what is doubtful in them. By itself, with constants of its own, so that the loop
+ * that finds them keeps its registers: a weight in 4,096 is doubtful, and a call for each takes half of the speed. */
+static __attribute__((noinline)) void settle_units(const decoder_state *state, slm_dtype dtype, uint16_t scale, const uint8_t *bytes,
+                                                   uint64_t left, uint64_t units, uint8_t *target, bool stream) {
+    if (state->coding.profile.P == 3)
+        settle_as(state, 3, 8, dtype, scale, bytes, left, units, target, stream);
+    else
+        settle_as(state, 4, 12, dtype, scale, bytes, left, units, target, stream);
+}
+
 AVX512_INLINE slm_status decode_as(const decoder_state *state, unsigned P, unsigned C, const uint8_t *codes, uint16_t scale, uint64_t first,
                                    uint64_t count, slm_dtype dtype, bool stream, uint8_t *target) {
     const size_t size = dtype == SLM_F32 ? 4 : 2;
-    const unsigned bits = 20 + 4 * P, weights = C * RECORDS;
+    const unsigned bits = 20 + 4 * P, weights = C * RECORDS, unit_bytes = RECORDS / 8 * bits;
     constants c;
     constants_make(&c, state, P, C, dtype == SLM_F32, scale);
     /* Begin at a record that begins with a byte. */
@@ -257,27 +295,38 @@ AVX512_INLINE slm_status decode_as(const decoder_state *state, unsigned P, unsig
     size_t skip = (size_t)(first - block * C);
     uint32_t zeros = 0;
     while (count > 0) {
-        if (skip == 0 && count >= weights) {
-            zeros |= decode_16(&c, P, C, dtype, bytes, left, target, stream);
-            target += weights * size;
-            count -= weights;
-        } else {
-            uint8_t some[WEIGHTS_MAX * 4];
-            const size_t n = count < weights - skip ? (size_t)count : weights - skip;
-            const uint32_t found = decode_16(&c, P, C, dtype, bytes, left, some, false);
+        uint8_t some[WEIGHTS_MAX * 4];
+        const bool whole = skip == 0 && count >= weights;
+        const uint64_t units = !whole ? 1 : count / weights < UNITS ? count / weights : UNITS;
+        uint8_t *const to = whole ? target : some;
+        uint64_t doubtful = 0;
+        uint32_t found = 0;
+        for (uint64_t i = 0; i < units; i++) {
+            const uint64_t at = i * unit_bytes;
+            bool is_doubtful = false;
+            found |= decode_16(&c, P, C, dtype, false, bytes + at, left - at, to + i * weights * size, stream && whole, &is_doubtful);
+            doubtful |= (uint64_t)is_doubtful << i;
+        }
+        if (dtype != SLM_F32 && doubtful != 0)
+            settle_units(state, dtype, scale, bytes, left, doubtful, to, stream && whole);
+        size_t n = (size_t)units * weights;
+        if (whole)
+            zeros |= found;
+        else {
+            n = count < weights - skip ? (size_t)count : weights - skip;
             for (unsigned i = 0; i < RECORDS; i++) { /* only the records that the range touches count */
                 const unsigned record = record_at(dtype == SLM_F32, i / 8, i % 8);
                 if (record >= skip / C && record < (skip + n + C - 1) / C)
                     zeros |= found & 1u << i;
             }
             memcpy(target, some + skip * size, n * size);
-            target += n * size;
-            count -= n;
             stream = stream && skip == 0;
             skip = 0;
         }
-        bytes += RECORDS / 8 * bits;
-        left -= left < RECORDS / 8 * bits ? left : RECORDS / 8 * bits;
+        target += n * size;
+        count -= n;
+        bytes += units * unit_bytes;
+        left -= left < units * unit_bytes ? left : units * unit_bytes;
     }
     return zeros == 0 ? SLM_OK : SLM_E_RECORD;
 }
