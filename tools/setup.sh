@@ -4,7 +4,7 @@ set -eu
 
 packages="gcc libc6-dev meson ninja-build pkg-config libxxhash-dev libarchive-dev libjansson-dev libzstd-dev"
 if [ "${1-}" = tests ]; then
-    packages="$packages g++ clang libclang-rt-14-dev clang-format shellcheck libcmocka-dev python3 zstd zip gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-system-arm gcc-s390x-linux-gnu libc6-dev-s390x-cross qemu-user ghdl yosys verilator"
+    packages="$packages g++ clang libclang-rt-14-dev clang-format shellcheck libcmocka-dev python3 zstd zip gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-system-arm gcc-s390x-linux-gnu libc6-dev-s390x-cross qemu-user ghdl yosys verilator libsimde-dev"
 fi
 if [ "${1-}" = static ]; then
     packages="$packages clang clang-tidy cppcheck valgrind gcovr libcmocka-dev python3"
