@@ -40,13 +40,15 @@ static bool choose(choice *c, const uint8_t *data, size_t size) {
     p.P = (uint8_t)(1 + data[2] % 4);
     p.C = (uint8_t)(1 + (data[2] >> 4) % 12);
     if (p.coding == SLM_CODING_BLOCK) {
-        /* The exact search may have to look at 2^(K + E + P * B) records a block, where a seed's entries are alike. */
+        /* The exact search may have to look at 2^(K + E + P * B) records a block, where a seed's entries are alike; for each scale tried.
+         */
+        const unsigned bits = data[6] >> 5 != 0 ? 7 : 9;
         p.K = (uint8_t)(2 + p.K % 7);
         p.taps = slm_lfsr_table6(p.K);
         p.W = (uint8_t)(1 + (data[1] >> 4) % p.K);
         p.E = (uint8_t)(data[3] % 3);
         p.B = (uint8_t)(2 + (data[3] >> 3) % 3);
-        p.P = p.P * p.B > 9 ? 2 : p.P;
+        p.P = (uint8_t)(p.P * p.B <= bits ? p.P : 2u * p.B <= bits ? 2 : 1);
         p.norm = data[3] >> 7;
     } else {
         p.k = (uint8_t)(1 + data[3] % 5);
