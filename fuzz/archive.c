@@ -1,11 +1,7 @@
 /* fuzz/archive.c: a checkpoint from a stranger: a .safetensors file or an archive of a model folder (tar, zip, also compressed), opened
  * as `slm encode` does, and all of it read. */
-#include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include "checkpoint.h"
 #include "fuzz.h"
@@ -49,17 +45,10 @@ static void read_tensors(checkpoint *cp, bool hold) {
 }
 
 static void look(const uint8_t *data, size_t size, bool mend) {
-    static int fd = -1;
-    static char path[64];
-    if (fd < 0) {
-        fd = memfd_create("slm-fuzz", MFD_CLOEXEC);
-        CHECK(fd >= 0);
-        (void)snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-    }
     uint8_t *bytes = fuzz_copy(data, size);
     if (mend)
         fuzz_mend_tar(bytes, size);
-    CHECK(ftruncate(fd, 0) == 0 && pwrite(fd, bytes, size, 0) == (ssize_t)size);
+    const char *path = fuzz_file(bytes, size);
     free(bytes);
     checkpoint *cp = NULL;
     fault f = {0};

@@ -26,6 +26,9 @@ void fuzz_silence(void);
  * be written from here on: an input can stand for terabytes. */
 const char *fuzz_memory_folder(void);
 
+/* The path of a file in memory with these bytes, until the next call. */
+const char *fuzz_file(const void *data, size_t size);
+
 /* Random numbers, the same for the same input: a state made from its bytes, and what is drawn from that. */
 uint64_t fuzz_seed(const uint8_t *data, size_t size);
 uint64_t fuzz_random(uint64_t *state);

@@ -3,11 +3,8 @@
 #include "importance_file.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include "fuzz.h"
 #include "hessian_file.h"
@@ -21,18 +18,10 @@ int LLVMFuzzerInitialize(int *argc, char ***argv) {
 }
 
 static void look_as_hessians(const uint8_t *data, size_t size) {
-    static int fd = -1;
-    static char path[64];
-    if (fd < 0) {
-        fd = memfd_create("slm-fuzz", MFD_CLOEXEC);
-        CHECK(fd >= 0);
-        (void)snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-    }
-    CHECK(ftruncate(fd, 0) == 0 && pwrite(fd, data, size, 0) == (ssize_t)size);
     hessian_file file;
     hessian_holder holder = {0};
     fault f = {0};
-    if (!hessian_file_open(&file, path, &f)) {
+    if (!hessian_file_open(&file, fuzz_file(data, size), &f)) {
         CHECK(f.kind != FAULT_NONE && f.text[0] != '\0');
         return;
     }
