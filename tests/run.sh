@@ -28,7 +28,7 @@ sanitize=address,undefined
 # through gcc's.
 if [ "$name" = clang ]; then
     build_and_test "build-$name-sanitize" needed "--suite unit --suite fuzz" --buildtype=debugoptimized -Db_sanitize=$sanitize -Db_lundef=false
-    build_and_test "build-$name" all "check_kernels check_exhaustive check_block_search test_decode test_round test_gemv test_importance test_hessian test_block_search test_trellis_search test_trellis_fast test_trellis_batch"
+    build_and_test "build-$name" all "encodings check_kernels check_exhaustive check_block_search test_decode test_round test_gemv test_importance test_hessian test_block_search test_trellis_search test_trellis_fast test_trellis_batch"
 else
     build_and_test "build-$name-sanitize" needed "--no-suite fpga --no-suite portability" --buildtype=debugoptimized -Db_sanitize=$sanitize
     build_and_test "build-$name" all ""
