@@ -8,6 +8,7 @@
 #include "container/ranges.h"
 #include "container/tensor.h"
 #include "container/utf8.h"
+#include "decode/round.h"
 
 static size_t check(const char *text, size_t length) { return slmi_utf8_check((const uint8_t *)text, length); }
 
@@ -198,7 +199,7 @@ static void test_scales(void **state) {
             const slm_coding coding = {*profile, (uint8_t)rotation, rotation != 0, 1024};
             slm_decoder decoder;
             OK(slm_decoder_init(&decoder, &coding, NULL));
-            const bool power = slmi_needs_power_scale(profile, rotation);
+            const bool power = scale_needs_power(profile, rotation);
             for (uint32_t scale = 0; scale < 65536; scale++)
                 assert_int_equal(slmi_scale_is_legal((uint16_t)scale, power), slm_decoder_check_scale(&decoder, (uint16_t)scale) == SLM_OK);
         }

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "../decode/round.h"
 #include "error.h"
 #include "reader_private.h"
 #include "tensor.h"
@@ -86,7 +87,7 @@ slm_status slmi_piece_fail(const slm_reader *reader, size_t tensor, uint64_t run
 
 slm_status slmi_scale_check(const slm_reader *reader, size_t tensor, uint64_t number, uint16_t scale, slm_error *error) {
     const slm_tensor *t = &reader->index.tensors[tensor];
-    const bool power = slmi_needs_power_scale(&reader->index.profiles[t->profile], t->rotation);
+    const bool power = scale_needs_power(&reader->index.profiles[t->profile], t->rotation);
     if (slmi_scale_is_legal(scale, power))
         return SLM_OK;
     char quoted[SLMI_QUOTED_BYTES];

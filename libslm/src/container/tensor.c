@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "../decode/round.h"
 #include "checked.h"
 #include "error.h"
 #include "utf8.h"
@@ -126,15 +127,6 @@ slm_status slmi_tensor_derive(slm_tensor *tensor, const slm_profile *profiles, s
     return fail(&at, SLM_E_FEATURE, "TEN-2", "a coding this version does not know");
 }
 
-bool slmi_needs_power_scale(const slm_profile *profile, unsigned rotation) {
-    return profile->norm == 0 && slm_profile_integer_bits(profile, rotation) > 16;
-}
-
 bool slmi_scale_is_legal(uint16_t scale, bool needs_power) {
-    if (scale == 0 || scale >= 0x7F80)
-        return false;
-    unsigned fraction = scale & 0x7FU;
-    if (!needs_power)
-        return true;
-    return scale < 0x80 ? (fraction & (fraction - 1)) == 0 : fraction == 0;
+    return scale_is_valid(scale) && (!needs_power || scale_is_power_of_two(scale));
 }

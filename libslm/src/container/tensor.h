@@ -18,9 +18,6 @@ typedef struct slmi_codings {
 slm_status slmi_tensor_derive(slm_tensor *tensor, const slm_profile *profiles, size_t profile_count, slmi_codings *codings, uint64_t offset,
                               uint64_t number, slm_error *error);
 
-/* Whether the tensor's scales must be powers of two (rule [REC-8]). */
-bool slmi_needs_power_scale(const slm_profile *profile, unsigned rotation);
-
 /* Whether bfloat16 bits are a legal scale: positive and finite, and a power of two where that is needed. */
 bool slmi_scale_is_legal(uint16_t scale, bool needs_power);
 

@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <string.h>
 
+#include "../decode/round.h"
 #include "bytes.h"
 #include "checked.h"
 #include "error.h"
@@ -227,7 +228,7 @@ slm_status slm_writer_write_scales(slm_writer *writer, size_t tensor, uint64_t f
         status = slmi_fail_call(error, SLM_E_ARGUMENT, "the tensor has no such scales");
     if (status != SLM_OK)
         return status;
-    const bool power = slmi_needs_power_scale(&writer->layout->profiles[t->profile], t->rotation);
+    const bool power = scale_needs_power(&writer->layout->profiles[t->profile], t->rotation);
     for (size_t i = 0; i < count; i++) {
         if (!slmi_scale_is_legal(scales[i], power))
             return slmi_fail(error, SLM_E_SCALE, slmi_scale_is_legal(scales[i], false) ? "REC-8" : "RUN-4", SLMI_NOWHERE, tensor,

@@ -82,7 +82,7 @@ slm_status slm_decoder_init(slm_decoder *decoder, const slm_coding *coding, cons
     state->run_bytes = slm_profile_run_bytes(p, coding->run_length);
     state->divisor = p->norm == 1 ? (UINT32_C(1) << (p->W - 1)) - 1 : 1;
     state->stride = p->coding == SLM_CODING_BLOCK ? slm_profile_record_bits(p) : p->k;
-    state->power_of_two = p->norm == 0 && slm_profile_integer_bits(p, coding->rotation) > 16;
+    state->power_of_two = scale_needs_power(p, coding->rotation);
     state->nibbles = (p->K + 3u) / 4;
     for (unsigned bit = 0; bit < p->K; bit++) { /* what has this bit as its highest: its share and that of the lower ones */
         uint32_t(*const nibble)[4] = state->next[bit / 4], x = UINT32_C(1) << bit;

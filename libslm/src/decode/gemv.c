@@ -39,8 +39,7 @@ slm_status slm_matrix_init(slm_matrix *matrix, const slm_coding *coding, uint64_
     plain.sign_seed = 0;
     status = slm_decoder_init(&state->decoder, &plain, kernel);
     /* The scales that are legal are those of the weights, rotation and all. */
-    ((decoder_state *)(void *)&state->decoder)->power_of_two =
-        plain.profile.norm == 0 && slm_profile_integer_bits(&plain.profile, coding->rotation) > 16;
+    ((decoder_state *)(void *)&state->decoder)->power_of_two = scale_needs_power(&plain.profile, coding->rotation);
     state->columns = columns;
     state->rotation = coding->rotation;
     state->sign_seed = coding->sign_seed;

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "slm/dtype.h"
+#include "slm/profile.h"
 
 /* A positive finite bfloat16 as significand * 2^exponent, significand in 1..255 (rule [RUN-9]). */
 typedef struct scale_parts {
@@ -25,6 +26,11 @@ static inline bool scale_is_valid(uint16_t scale) { return scale != 0 && scale <
 static inline bool scale_is_power_of_two(uint16_t scale) {
     const uint32_t significand = scale_split(scale).significand;
     return (significand & (significand - 1)) == 0;
+}
+
+/* Whether a coding's scales must be powers of two: where its integers, rotated, do not fit 16 bits (rule [REC-8]). */
+static inline bool scale_needs_power(const slm_profile *profile, unsigned rotation) {
+    return profile->norm == 0 && slm_profile_integer_bits(profile, rotation) > 16;
 }
 
 /* slm_round_value for `count` integers; `target` as in slm_decode_run, and `dtype` codable. */

@@ -8,6 +8,7 @@
 
 #include <math.h>
 
+#include "../decode/round.h"
 #include "bfloat.h"
 
 #define SAMPLE_BLOCKS_MAX 64
@@ -49,7 +50,7 @@ uint16_t slmi_block_choose_scale(const block_search *search, block_scratch *scra
     const double divisor = profile->norm ? (double)((UINT32_C(1) << (profile->W - 1)) - 1) : 1;
     const double top = (double)(1 << ((1 << profile->E) - 1)); /* 2^(the top exponent code) */
     const double half = (double)(UINT32_C(1) << (profile->W - 1));
-    const int power_of_two = profile->norm == 0 && slm_profile_integer_bits(profile, coding->rotation) > 16;
+    const int power_of_two = scale_needs_power(profile, coding->rotation);
     if (!(whole->maximum > 0) || whole->weights == 0) {
         return BFLOAT_ONE; /* nothing but zeros */
     }

@@ -1,9 +1,9 @@
 /* The grid of scales that are tried in full. Its widths were measured: libslm/doc/scales.md. */
 #include "scale_candidates.h"
 
+#include "../decode/round.h"
 #include "bfloat.h"
 
-#define PLAIN_BITS 16u     /* [REC-8]: integers of more bits want a power of two */
 #define WIDE_EXPONENT 3u   /* block coding: an E from which a factor of two makes no difference */
 #define TRELLIS_WIDTH 0.12 /* of the rule's scale, half of it on each side */
 #define BLOCK_WIDTH 0.24
@@ -28,7 +28,7 @@ unsigned slmi_scale_candidates(const slm_coding *coding, uint16_t rule, unsigned
         scales[0] = rule;
         return 1;
     }
-    if (profile->norm == 0 && slm_profile_integer_bits(profile, coding->rotation) > PLAIN_BITS) {
+    if (scale_needs_power(profile, coding->rotation)) {
         return powers_of_two(rule, count, scales);
     }
     const double value = bfloat_value(rule);

@@ -7,6 +7,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "../decode/round.h"
 #include "bfloat.h"
 #include "hessian.h"
 #include "rotate.h"
@@ -17,8 +18,7 @@
 /* Seeds of a window that are kept, and that are looked ahead: measured, libslm/doc/quality.md. */
 #define KEPT 40u
 #define AHEAD 24u
-#define CODE_LOSS 1.1  /* squared error of a good code times 4^rate, N(0, 1) */
-#define PLAIN_BITS 16u /* [REC-8]: integers of more bits want a power of two */
+#define CODE_LOSS 1.1 /* squared error of a good code times 4^rate, N(0, 1) */
 
 /* A run on its way. */
 typedef struct feedback {
@@ -138,7 +138,7 @@ uint64_t slmi_trellis_feedback_scratch(const slm_profile *profile) { return UINT
 
 uint16_t slmi_trellis_feedback_scale(const trellis_search *search, const slm_coding *coding, const slm_hessian *of, uint16_t scale) {
     const slm_profile *profile = &search->profile;
-    if (slm_profile_integer_bits(profile, coding->rotation) > PLAIN_BITS)
+    if (scale_needs_power(profile, coding->rotation))
         return scale;
     /* A good code misses targets of variance 1 by `miss`, and misses come back `growth` times: the targets' variance is v = 1 + growth miss
      * v. */

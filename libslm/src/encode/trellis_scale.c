@@ -7,6 +7,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "../decode/round.h"
 #include "slm/decode.h"
 #include "trellis_core.h"
 
@@ -15,7 +16,6 @@
 #define CANDIDATES_MAX 12u
 #define SCALE_MIN 0x0001u
 #define SCALE_MAX 0x7F7Fu
-#define PLAIN_BITS 16u /* [REC-8]: integers of more bits want a power of two */
 
 /* The best alpha for N(0, 1) at k/C bits a weight, K = 14 and 16, P = 4: measured. Linear in between. */
 static double gaussian_alpha(const slm_profile *profile) {
@@ -127,7 +127,7 @@ slm_status slmi_trellis_choose_scale(const trellis_search *search, trellis_scrat
     const double mean = whole->weights ? whole->squared_norm / (double)whole->weights : 0;
     const double rms = sqrt(mean / (double)(UINT64_C(1) << coding->rotation));
     const double wanted = gaussian_alpha(&search->profile) * rms / sqrt(search->mean_square);
-    const bool power = slm_profile_integer_bits(&search->profile, coding->rotation) > PLAIN_BITS;
+    const bool power = scale_needs_power(&search->profile, coding->rotation);
     trial t = {.search = search, .scratch = scratch, .sample = sample, .runs = runs, .stride = stride};
     t.of = slmi_trellis_scratch_importance(scratch, &t.first);
     if (runs == 0 || !(mean > 0) || (!power && coding->rotation && search->profile.P >= 4)) {
