@@ -40,8 +40,7 @@ static bool choose(choice *c, const uint8_t *data, size_t size) {
     p.P = (uint8_t)(1 + data[2] % 4);
     p.C = (uint8_t)(1 + (data[2] >> 4) % 12);
     if (p.coding == SLM_CODING_BLOCK) {
-        /* The exact search may have to look at 2^(K + E + P * B) records a block, where a seed's entries are alike; for each scale tried.
-         */
+        /* The exact search may have to look at 2^(K + E + P * B) records a block, where a seed's entries are alike, a scale tried. */
         const unsigned bits = data[6] >> 5 != 0 ? 7 : 9;
         p.K = (uint8_t)(2 + p.K % 7);
         p.taps = slm_lfsr_table6(p.K);

@@ -304,13 +304,14 @@ def hostile():
 
 def unfolding(members):
     """Small, and large when unpacked: what lies behind the first 128 KiB, which libarchive has in hand before it looks at a header."""
-    whole = zstd_frame(tar([*members, member("far.bin", bytes(300000)), member("last.json", b"{}")]))
+    archive = tar([*members, member("far.bin", bytes(300000)), member("last.json", b"{}")])
+    whole = zstd_frame(archive)
     long = member("link", type=tarfile.SYMTYPE, linkname="a" * 700000)
     long[0].name = "b" * 700000
     return {
         "far": whole,
         "far-cut": whole[:-600],
-        "far-gz": gzip.compress(tar([*members, member("far.bin", bytes(300000)), member("last.json", b"{}")]), mtime=0),
+        "far-gz": gzip.compress(archive, mtime=0),
         "headers": zstd_frame(tar([*members, long], tarfile.GNU_FORMAT)),
         "twice-compressed": zstd_frame(gzip.compress(tar(members), mtime=0)),
     }
