@@ -11,7 +11,7 @@
 
 #define KINDS (WEIGHTS_KINDS + 1) /* those drawn, and real ones */
 #define RUN 1024
-#define GROUP 32 /* runs together */
+#define GROUP 64 /* runs together */
 #define KERNELS_MAX 8
 
 static const char *const profiles[] = {"slm-2", "slm-2.5", "slm-3", "slm-4", "slm-5"};

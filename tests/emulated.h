@@ -214,4 +214,14 @@ EMU void simde_mm512_mask_storeu_epi8(void *p, unsigned long long k, simde__m512
         if (k >> i & 1)
             ((unsigned char *)p)[i] = b[i];
 }
+EMU unsigned emu_equal16(simde__m512i a, simde__m512i b) {
+    unsigned short x[32], y[32];
+    unsigned k = 0;
+    memcpy(x, &a, 64);
+    memcpy(y, &b, 64);
+    for (int i = 0; i < 32; i++)
+        k |= (unsigned)(x[i] == y[i]) << i;
+    return k;
+}
+#define simde_mm512_cmpeq_epi16_mask emu_equal16
 #endif

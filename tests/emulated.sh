@@ -1,8 +1,8 @@
 #!/bin/sh
 # emulated.sh [SIMDE [search [N]]]: the AVX-512 kernels against the scalar one on a processor without AVX-512: their sources with each 512-bit
 # intrinsic replaced by SIMDe's function of that name, or emulated.h's where SIMDe 0.7 has none or a slow one. Decoding; or the searches
-# of the encoder, an Nth (1000) of a million weights of five profiles each. SIMDE is the folder that holds simde/, as Debian's libsimde-dev
-# installs it in /usr/include. Needs AVX2. Exit 77 (skipped) where one is missing.
+# of the encoder: an Nth (1000) of a million weights of five profiles each, and runs side by side. SIMDE is the folder that holds simde/, as
+# Debian's libsimde-dev installs it in /usr/include. Needs AVX2. Exit 77 (skipped) where one is missing.
 set -eu
 simde=${1-/usr/include}
 part=${2-decode}
@@ -22,7 +22,7 @@ if [ "$part" = decode ]; then
     programs=check_kernels
 else
     sed -i -e 's/slm_cpu_avx512_bytes()/slm_cpu_any()/' -e 's/slm_cpu_avx512\b/slm_cpu_any/' "$out"/src/encode/*.c
-    programs="check_trellis_search check_block_search"
+    programs="check_trellis_search check_block_search test_trellis_batch"
 fi
 # gcc: its pragmas are those that the lines above take out.
 compile() { # source, object
@@ -38,7 +38,7 @@ done
 for program in $programs; do
     compile "tests/$program.c" "$out/$program.main"
     libraries="-lm"
-    [ "$part" = decode ] || libraries="-lxxhash -lm -lpthread"
+    [ "$part" = decode ] || libraries="-lxxhash -lm -lpthread -lcmocka"
     # shellcheck disable=SC2086
     gcc "$out"/*.o -x none "$out/$program.main" $libraries -o "$out/$program"
 done
@@ -50,4 +50,5 @@ else
     export SLM_TEST_DATA="${SLM_TEST_DATA-tests/data}"
     "$out/check_trellis_search" 0 "${3-1000}"
     "$out/check_block_search" --million 0 "${3-1000}"
+    "$out/test_trellis_batch"
 fi

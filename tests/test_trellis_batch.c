@@ -11,7 +11,8 @@
 #include "encode/trellis_core.h"
 #include "weights_fixture.h"
 
-#define RUNS 40
+#define RUNS 80
+#define ENOUGH 30 /* for a batch of every kernel */
 
 typedef enum search_kind { EXACT, FAST, WEIGHTED } search_kind;
 
@@ -98,7 +99,7 @@ static void small_codings(void **unused) {
         while (coding.profile.K > 8 || coding.profile.C > 5);
         together += check_coding(&state, &coding, 1 + random_below(&state, RUNS), (search_kind)(i % 3));
     }
-    print_message("%u of 150 codings searched together\n", together);
+    print_message("%u times a kernel searched runs of %u codings together\n", together, codings);
 #if defined(__x86_64__)
     assert_true(!slm_cpu_avx2() || together > amount(50, 10));
 #endif
@@ -114,7 +115,7 @@ static void long_runs(void **unused) {
         coding.profile = (slm_profile){
             .coding = SLM_CODING_TRELLIS, .K = (uint8_t)(2 * k + i % 2), .k = k, .C = 1, .P = 2, .W = 2, .step = 1, .taps = 0};
         coding.profile.taps = slm_lfsr_table6(coding.profile.K);
-        (void)check_coding(&state, &coding, 20, (search_kind)(i % 2));
+        (void)check_coding(&state, &coding, ENOUGH, (search_kind)(i % 2));
     }
 }
 
@@ -130,7 +131,7 @@ static void named_profiles(void **unused) {
             coding.rotation = 3;
             coding.sign_seed = 77;
         }
-        const unsigned together = check_coding(&state, &coding, kind == 1 ? 14 : 9, (search_kind)kind);
+        const unsigned together = check_coding(&state, &coding, kind == 1 ? 40 : ENOUGH, (search_kind)kind);
 #if defined(__x86_64__)
         assert_true(!slm_cpu_avx2() || together > 0);
 #else
@@ -147,7 +148,7 @@ static void long_registers(void **unused) {
         slm_coding coding = {.run_length = 10};
         coding.profile = (slm_profile){
             .coding = SLM_CODING_TRELLIS, .K = K[i], .k = k[i], .C = 1, .P = 4, .W = 4, .step = 29, .taps = slm_lfsr_table6(K[i])};
-        const unsigned together = check_coding(&state, &coding, 9, (search_kind)(i % 2));
+        const unsigned together = check_coding(&state, &coding, ENOUGH, (search_kind)(i % 2));
 #if defined(__x86_64__)
         assert_true(!slm_cpu_avx2() || together > 0);
 #else

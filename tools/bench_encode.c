@@ -10,6 +10,7 @@
 #include "slm/slm.h"
 
 #define ROW 4096          /* weights: a row of a model; trellis coding has a scale for each */
+#define ROWS 256          /* a piece of 64 for every lane of the widest vectors, and four pieces */
 #define LARGE_MODEL 8e9   /* weights */
 #define REPETITIONS_MAX 4 /* the first one makes tables and is not counted */
 
@@ -86,7 +87,7 @@ static bool measure(const work *w, slm_encoder *const encoders[2], uint64_t coun
 
 static int measure_case(const work *w, const slm_profile *profile, slm_search search, const char *kernel) {
     const char *name = search == SLM_SEARCH_PAPER ? "paper" : search == SLM_SEARCH_FAST ? "fast" : "exact";
-    const uint64_t count = w->options->quick ? ROW : (uint64_t)128 * ROW;
+    const uint64_t count = w->options->quick ? ROW : (uint64_t)ROWS * ROW;
     const double start = bench_cpu_seconds();
     slm_encoder *encoders[2] = {create(profile, count, search, kernel, 1), NULL};
     const double created = bench_cpu_seconds() - start;
@@ -126,7 +127,7 @@ static int measure_case(const work *w, const slm_profile *profile, slm_search se
 
 int bench_encode(const bench_options *options) {
     static const char *const kernels[] = {"avx512", "avx2", "scalar"};
-    const size_t count = options->quick ? ROW : (size_t)128 * ROW;
+    const size_t count = options->quick ? ROW : (size_t)ROWS * ROW;
     work w = {.options = options};
     w.weights = malloc(count * sizeof *w.weights);
     w.scales = malloc(count / ROW * sizeof *w.scales);

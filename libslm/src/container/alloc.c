@@ -1,8 +1,15 @@
 /* The caller's allocator, or the C library's. */
+#if defined(__linux__)
+#define _GNU_SOURCE /* madvise */
+#endif
 #include "alloc.h"
 
 #include <stdlib.h>
 #include <string.h>
+#if defined(__linux__)
+#include <sys/mman.h>
+#include <unistd.h>
+#endif
 
 #include "checked.h"
 
@@ -26,6 +33,27 @@ void *slmi_allocate(const slm_allocator *allocator, uint64_t count, size_t size)
     if (!checked_multiply(count, size, &total) || total > SIZE_MAX / 2)
         return NULL;
     return allocator->resize(allocator->context, NULL, total == 0 ? 1 : (size_t)total);
+}
+
+/* Advice, so nothing is lost where it is not taken. */
+static void ask_for_large_pages(void *pointer, size_t size) {
+#if defined(__linux__) && defined(MADV_HUGEPAGE)
+    const long page = sysconf(_SC_PAGESIZE);
+    if (page > 0) {
+        const size_t skip = (size_t)page - 1 - ((uintptr_t)pointer - 1) % (size_t)page;
+        if (skip < size)
+            (void)madvise((unsigned char *)pointer + skip, (size - skip) / (size_t)page * (size_t)page, MADV_HUGEPAGE);
+    }
+#else
+    (void)pointer, (void)size;
+#endif
+}
+
+void *slmi_allocate_large(const slm_allocator *allocator, uint64_t count, size_t size) {
+    void *pointer = slmi_allocate(allocator, count, size);
+    if (pointer != NULL && allocator->resize == resize_with_libc)
+        ask_for_large_pages(pointer, (size_t)count * size);
+    return pointer;
 }
 
 void *slmi_allocate_zeroed(const slm_allocator *allocator, uint64_t count, size_t size) {

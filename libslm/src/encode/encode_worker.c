@@ -3,9 +3,9 @@
 #include "encode_internal.h"
 
 #define TRELLIS_WEIGHTS 4096            /* runs shorter than this are taken together */
-#define TRELLIS_RUNS 32                 /* and longer ones up to so many */
+#define TRELLIS_RUNS 64                 /* and longer ones up to so many */
 #define TRELLIS_PIECES 4                /* where there are so many pieces of them */
-#define TRELLIS_PIECE_WEIGHTS (1 << 20) /* that are no longer than this */
+#define TRELLIS_PIECE_WEIGHTS (1 << 21) /* that are no longer than this */
 
 piece_shape slmi_encode_piece_shape(const slm_encoder *encoder, uint64_t elements) {
     const slm_coding *coding = &encoder->coding;

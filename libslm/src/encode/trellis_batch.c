@@ -10,9 +10,9 @@
 #include "../container/alloc.h"
 #include "trellis_core.h"
 
-#define ROWS_BYTES ((size_t)112 << 20)
-#define WEIGHTS_MAX (1u << 16) /* of a run */
-#define STRIDE 256u            /* times from tracing to tracing */
+#define ROWS_BYTES ((size_t)2816 << 10) /* for each byte of a vector */
+#define WEIGHTS_MAX (1u << 16)          /* of a run */
+#define STRIDE 128u                     /* times from tracing to tracing */
 /* Rows beside these, in times the steps that renew a seed: paths were seen to part for 15 of these and e times fewer for each further 15.
  */
 #define DEPTH 135u
@@ -52,7 +52,7 @@ slm_status slmi_trellis_batch_make(trellis_search *search, bool fast) {
     const trellis_batch_kernel *kernel = search->kernel->batch[fast];
     trellis_batch_tables *tables = &search->batch[fast];
     const unsigned K = profile->K, k = profile->k, C = profile->C, top = profile->P * ((1u << profile->W) - 1), levels = top + 1;
-    if (kernel == NULL || tables->kernel != NULL || K < 2 * k || (uint64_t)C * levels * kernel->vector > UINT16_MAX)
+    if (kernel == NULL || tables->kernel != NULL || K < 2 * k || (uint64_t)C * levels * (kernel->vector / BATCH_UNIT) > UINT16_MAX)
         return SLM_OK;
     batch_shape shape = {.K = K, .k = k, .C = C, .levels = levels, .groups = 1u << (K - k), .vector = kernel->vector};
     shape.row_bytes = batch_place(&shape, shape.groups);
@@ -70,7 +70,7 @@ slm_status slmi_trellis_batch_make(trellis_search *search, bool fast) {
                 for (uint32_t d = first; d < first + chunk; d++) {
                     const int32_t *values = trellis_values(search, (u * period + j) << k | d);
                     for (unsigned c = 0; c < C; c++)
-                        *offset++ = (uint16_t)((c * levels + (unsigned)(values[c] + (int32_t)top) / 2) * kernel->vector);
+                        *offset++ = (uint16_t)((c * levels + (unsigned)(values[c] + (int32_t)top) / 2) * (kernel->vector / BATCH_UNIT));
                 }
     shape.offsets = tables->offsets;
     tables->shape = shape;
@@ -96,7 +96,7 @@ slm_status slmi_trellis_batch_create(trellis_batch **batch, const trellis_search
     const size_t times = (size_t)slm_profile_blocks(&search->profile, coding->run_length);
     size_t rows = STRIDE + DEPTH * ((shape->K + shape->k - 1) / shape->k);
     rows = rows > times + 1 ? times + 1 : rows;
-    if (rows > ROWS_BYTES / shape->row_bytes)
+    if (rows > ROWS_BYTES * shape->vector / shape->row_bytes)
         return SLM_OK;
     trellis_batch *made = slmi_allocate_zeroed(allocator, 1, sizeof *made);
     if (made == NULL)
@@ -110,7 +110,7 @@ slm_status slmi_trellis_batch_create(trellis_batch **batch, const trellis_search
     const size_t at_windows = trellis_reserve(&used, rows * BATCH_RUNS_MAX * shape->C * sizeof *made->windows);
     const size_t at_targets = trellis_reserve(&used, times * shape->C * BATCH_RUNS_MAX * sizeof *made->targets);
     const size_t at_paths = trellis_reserve(&used, times * BATCH_RUNS_MAX * sizeof *made->paths);
-    made->block = slmi_allocate(allocator, used + TRELLIS_ALIGN, 1);
+    made->block = slmi_allocate_large(allocator, used + TRELLIS_ALIGN, 1);
     if (made->block == NULL) {
         slmi_free(allocator, made);
         return SLM_E_MEMORY;

@@ -5,10 +5,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define BATCH_RUNS_MAX 32u
-#define BATCH_VECTOR_MAX 32u
+#define BATCH_RUNS_MAX 64u
+#define BATCH_VECTOR_MAX 64u
 #define BATCH_DIGITS 8u /* whose costs a step holds in registers */
 #define BATCH_GAP 64u   /* bytes: what a step writes at once would else fall to one set of a cache */
+#define BATCH_UNIT 8u   /* bytes: what offsets count, the most an address can multiply by */
 
 typedef struct batch_shape {
     unsigned K, k, C; /* K >= 2k */
@@ -16,7 +17,7 @@ typedef struct batch_shape {
     unsigned groups;  /* 2^(K-k) */
     unsigned vector;  /* bytes of a vector: all runs' costs of a group */
     size_t row_bytes; /* of all groups' vectors, with gaps: batch_place() */
-    /* Where in a table of costs, [C][levels] vectors, those of a seed's T are, in the order a step reads them. */
+    /* Where in a table of costs, [C][levels] vectors, those of a seed's T are, in units of BATCH_UNIT, in the order a step reads them. */
     const uint16_t *offsets;
 } batch_shape;
 
@@ -39,5 +40,7 @@ static inline size_t batch_place(const batch_shape *shape, size_t group) {
 
 extern const trellis_batch_kernel slmi_trellis_batch_avx2;
 extern const trellis_batch_kernel slmi_trellis_batch_fast_avx2;
+extern const trellis_batch_kernel slmi_trellis_batch_avx512;
+extern const trellis_batch_kernel slmi_trellis_batch_fast_avx512;
 
 #endif

@@ -24,7 +24,7 @@ static inline __attribute__((always_inline)) VECTOR NAMED(body)(const batch_shap
                 for (unsigned d = 0; d < digits; d++) {
                     VECTOR sum = before[d];
                     for (unsigned c = 0; c < C; c++)
-                        sum = ADDUS(sum, LOAD(costs + *offsets++));
+                        sum = ADDUS(sum, LOAD(costs + (size_t)*offsets++ * BATCH_UNIT));
                     best[d & 1] = MINU(best[d & 1], sum);
                 }
                 best[0] = MINU(best[0], best[1]);
@@ -59,7 +59,7 @@ static void NAMED(step)(const batch_shape *shape, const unsigned char *costs, co
 static void NAMED(find)(const batch_shape *shape, const unsigned char *row, const unsigned char *least, uint32_t *groups) {
     const VECTOR wanted = LOAD(least);
     const unsigned lanes = (unsigned)(sizeof(VECTOR) / NAMED(bytes));
-    const uint64_t every = (UINT64_C(1) << (lanes * LANE_BITS)) - 1;
+    const uint64_t every = UINT64_MAX >> (64 - lanes * LANE_BITS);
     uint64_t found = 0;
     for (uint32_t g = 0; g < shape->groups && found != every; g++) {
         const uint64_t equal = EQUAL(LOAD(row + batch_place(shape, g)), wanted) & ~found;

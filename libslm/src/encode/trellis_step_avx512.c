@@ -34,4 +34,4 @@ const trellis_kernel slmi_trellis_kernel_avx512 = {"avx512",
                                                    expand_sse,
                                                    step,
                                                    weighted_step,
-                                                   {&slmi_trellis_batch_avx2, &slmi_trellis_batch_fast_avx2}};
+                                                   {&slmi_trellis_batch_avx512, &slmi_trellis_batch_fast_avx512}};

@@ -52,7 +52,7 @@ slm_status slmi_trellis_scratch_create(trellis_scratch **scratch, const trellis_
                                   trellis_reserve(&used, shape->groups * sizeof(uint32_t))};
     const size_t at_marks = trellis_reserve(&used, shape->groups);
     const size_t at_targets = trellis_reserve(&used, (steps * shape->C + 2 * TRELLIS_SEGMENT_MAX) * sizeof(int32_t));
-    made->block = slmi_allocate(&own, used + TRELLIS_ALIGN, 1);
+    made->block = slmi_allocate_large(&own, used + TRELLIS_ALIGN, 1);
     if (!made->block) {
         slmi_free(&own, made);
         return SLM_E_MEMORY;
