@@ -11,6 +11,10 @@
 enum { exact_bytes = 2, fast_bytes = 1 };
 
 #define NAMED(name) exact_##name
+#define SPLAT(x) _mm256_set1_epi16(x)
+#define SUBS(a, b) _mm256_subs_epi16((a), (b))
+#define ADDS(a, b) _mm256_adds_epi16((a), (b))
+#define MULHI(a, b) _mm256_mulhi_epi16((a), (b))
 #define SUB(a, b) _mm256_sub_epi16((a), (b))
 #define ADDUS(a, b) _mm256_adds_epu16((a), (b))
 #define MINU(a, b) _mm256_min_epu16((a), (b))
@@ -18,6 +22,7 @@ enum { exact_bytes = 2, fast_bytes = 1 };
 #define LANE_BITS 2u
 #include "trellis_batch_impl.h"
 #undef NAMED
+#undef MULHI
 #undef SUB
 #undef ADDUS
 #undef MINU
@@ -31,16 +36,6 @@ enum { exact_bytes = 2, fast_bytes = 1 };
 #define EQUAL(a, b) (uint32_t) _mm256_movemask_epi8(_mm256_cmpeq_epi8((a), (b)))
 #define LANE_BITS 1u
 #include "trellis_batch_impl.h"
-
-static void squares(const int16_t *targets, const int16_t *entries, unsigned levels, unsigned shift, void *costs) {
-    const __m256i target = LOAD(targets);
-    for (unsigned n = 0; n < levels; n++) {
-        __m256i difference = _mm256_subs_epi16(target, _mm256_set1_epi16(entries[n]));
-        for (unsigned i = 0; i < shift; i++)
-            difference = _mm256_adds_epi16(difference, difference);
-        STORE((__m256i *)costs + n, _mm256_mulhi_epi16(difference, difference));
-    }
-}
 
 const trellis_batch_kernel slmi_trellis_batch_avx2 = {32, 16, squares, exact_step, exact_find};
 const trellis_batch_kernel slmi_trellis_batch_fast_avx2 = {32, 32, NULL, fast_step, fast_find};

@@ -11,6 +11,10 @@
 enum { exact_bytes = 2, fast_bytes = 1 };
 
 #define NAMED(name) exact_##name
+#define SPLAT(x) _mm512_set1_epi16(x)
+#define SUBS(a, b) _mm512_subs_epi16((a), (b))
+#define ADDS(a, b) _mm512_adds_epi16((a), (b))
+#define MULHI(a, b) _mm512_mulhi_epi16((a), (b))
 #define SUB(a, b) _mm512_sub_epi16((a), (b))
 #define ADDUS(a, b) _mm512_adds_epu16((a), (b))
 #define MINU(a, b) _mm512_min_epu16((a), (b))
@@ -18,6 +22,7 @@ enum { exact_bytes = 2, fast_bytes = 1 };
 #define LANE_BITS 1u
 #include "trellis_batch_impl.h"
 #undef NAMED
+#undef MULHI
 #undef SUB
 #undef ADDUS
 #undef MINU
@@ -29,16 +34,6 @@ enum { exact_bytes = 2, fast_bytes = 1 };
 #define MINU(a, b) _mm512_min_epu8((a), (b))
 #define EQUAL(a, b) _mm512_cmpeq_epi8_mask((a), (b))
 #include "trellis_batch_impl.h"
-
-static void squares(const int16_t *targets, const int16_t *entries, unsigned levels, unsigned shift, void *costs) {
-    const __m512i target = LOAD(targets);
-    for (unsigned n = 0; n < levels; n++) {
-        __m512i difference = _mm512_subs_epi16(target, _mm512_set1_epi16(entries[n]));
-        for (unsigned i = 0; i < shift; i++)
-            difference = _mm512_adds_epi16(difference, difference);
-        STORE((__m512i *)costs + n, _mm512_mulhi_epi16(difference, difference));
-    }
-}
 
 const trellis_batch_kernel slmi_trellis_batch_avx512 = {64, 32, squares, exact_step, exact_find};
 const trellis_batch_kernel slmi_trellis_batch_fast_avx512 = {64, 64, NULL, fast_step, fast_find};

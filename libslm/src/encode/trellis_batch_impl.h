@@ -1,7 +1,8 @@
 /* trellis_batch_impl.h: the body of a batch kernel of the trellis search; included for each width of costs by each trellis_batch_avx*.c.
  *
  * The including file defines NAMED(name), VECTOR, LOAD(p) STORE(p, v), SUB(a, b), ADDUS(a, b) MINU(a, b) on unsigned lanes, the first one
- * saturating, ONES, and EQUAL(a, b), LANE_BITS bits for each lane.
+ * saturating, ONES, and EQUAL(a, b), LANE_BITS bits for each lane; for 16-bit costs SPLAT, SUBS, ADDS and MULHI as trellis_step_impl.h,
+ * too.
  */
 #define AHEAD 128 /* bytes: 2^k places are written in turn, more than a processor follows by itself */
 
@@ -69,5 +70,17 @@ static void NAMED(find)(const batch_shape *shape, const unsigned char *row, cons
         found |= equal;
     }
 }
+
+#ifdef MULHI
+static void squares(const int16_t *targets, const int16_t *entries, unsigned levels, unsigned shift, void *costs) {
+    const VECTOR target = LOAD(targets);
+    for (unsigned n = 0; n < levels; n++) {
+        VECTOR difference = SUBS(target, SPLAT(entries[n]));
+        for (unsigned i = 0; i < shift; i++)
+            difference = ADDS(difference, difference);
+        STORE((VECTOR *)costs + n, MULHI(difference, difference));
+    }
+}
+#endif
 
 #undef AHEAD
