@@ -35,6 +35,9 @@ void *slmi_allocate(const slm_allocator *allocator, uint64_t count, size_t size)
     return allocator->resize(allocator->context, NULL, total == 0 ? 1 : (size_t)total);
 }
 
+/* Below this the C library may cut a block out of its heap, where the advice would outlast the block. */
+#define LARGE ((size_t)32 << 20)
+
 /* Advice, so nothing is lost where it is not taken. */
 static void ask_for_large_pages(void *pointer, size_t size) {
 #if defined(__linux__) && defined(MADV_HUGEPAGE)
@@ -51,7 +54,7 @@ static void ask_for_large_pages(void *pointer, size_t size) {
 
 void *slmi_allocate_large(const slm_allocator *allocator, uint64_t count, size_t size) {
     void *pointer = slmi_allocate(allocator, count, size);
-    if (pointer != NULL && allocator->resize == resize_with_libc)
+    if (pointer != NULL && allocator->resize == resize_with_libc && (size_t)count * size >= LARGE)
         ask_for_large_pages(pointer, (size_t)count * size);
     return pointer;
 }
