@@ -1,11 +1,11 @@
 #!/bin/sh
 # After run.sh: reduces what a campaign has found to the smallest set of inputs with the same coverage (afl-cmin), into
-# build-fuzz/kept/TARGET, and prints the edges and lines that set covers. To keep it: fuzz/corpus.py pack TARGET build-fuzz/kept/TARGET
+# build-fuzz/kept/TARGET, and prints the lines that set covers. To keep it: fuzz/corpus.py pack TARGET build-fuzz/kept/TARGET
 set -eu
 cd "$(dirname "$0")/.."
 export AFL_QUIET=1 LLVM_PROFILE_FILE=build-fuzz/profile-%m-%p
 
-printf '%-12s %8s %9s %14s %22s\n' target inputs bytes edges 'lines of libslm, tools'
+printf '%-12s %8s %9s %22s\n' target inputs bytes 'lines of libslm, tools'
 for target in "$@"; do
     program=build-fuzz/programs/plain/fuzz_$target
     kept=build-fuzz/kept/$target
@@ -23,12 +23,11 @@ for target in "$@"; do
     done
     afl-cmin -i "$all" -o "$kept" -m none -t 3000 -- "$program" >build-fuzz/minimise.log 2>&1 || { cat build-fuzz/minimise.log; exit 1; }
     rm -rf "$all"
-    edges=$(afl-showmap -C -i "$kept" -o /dev/null -t 3000 -m none -- "$program" 2>&1 | sed -n 's/.*A coverage of \([0-9]*\) edges.* of \([0-9]*\) existing.*/\1 of \2/p')
     rm -f build-fuzz/profile-*
     build-fuzz/programs/lines/fuzz_"$target" "$kept" >/dev/null 2>&1 || true
     llvm-profdata merge -o build-fuzz/lines.profdata build-fuzz/profile-*
     lines=$(llvm-cov report "build-fuzz/programs/lines/fuzz_$target" -instr-profile=build-fuzz/lines.profdata -ignore-filename-regex='(^|/)fuzz/' |
         awk '$1 == "TOTAL" { printf "%d of %d, %s", $8 - $9, $8, $10 }')
     rm -f build-fuzz/profile-* build-fuzz/lines.profdata
-    printf '%-12s %8s %9s %14s %22s\n' "$target" "$(find "$kept" -type f | wc -l)" "$(cat "$kept"/* | wc -c)" "$edges" "$lines"
+    printf '%-12s %8s %9s %22s\n' "$target" "$(find "$kept" -type f | wc -l)" "$(cat "$kept"/* | wc -c)" "$lines"
 done
