@@ -21,13 +21,6 @@ enum { exact_bytes = 2, fast_bytes = 1 };
 #define EQUAL(a, b) (uint32_t) _mm256_movemask_epi8(_mm256_cmpeq_epi16((a), (b)))
 #define LANE_BITS 2u
 #include "trellis_batch_impl.h"
-#undef NAMED
-#undef MULHI
-#undef SUB
-#undef ADDUS
-#undef MINU
-#undef EQUAL
-#undef LANE_BITS
 
 #define NAMED(name) fast_##name
 #define SUB(a, b) _mm256_sub_epi8((a), (b))

@@ -21,18 +21,13 @@ enum { exact_bytes = 2, fast_bytes = 1 };
 #define EQUAL(a, b) _mm512_cmpeq_epi16_mask((a), (b))
 #define LANE_BITS 1u
 #include "trellis_batch_impl.h"
-#undef NAMED
-#undef MULHI
-#undef SUB
-#undef ADDUS
-#undef MINU
-#undef EQUAL
 
 #define NAMED(name) fast_##name
 #define SUB(a, b) _mm512_sub_epi8((a), (b))
 #define ADDUS(a, b) _mm512_adds_epu8((a), (b))
 #define MINU(a, b) _mm512_min_epu8((a), (b))
 #define EQUAL(a, b) _mm512_cmpeq_epi8_mask((a), (b))
+#define LANE_BITS 1u
 #include "trellis_batch_impl.h"
 
 const trellis_batch_kernel slmi_trellis_batch_avx512 = {64, 32, squares, exact_step, exact_find};

@@ -2,7 +2,7 @@
  *
  * The including file defines NAMED(name), VECTOR, LOAD(p) STORE(p, v), SUB(a, b), ADDUS(a, b) MINU(a, b) on unsigned lanes, the first one
  * saturating, ONES, and EQUAL(a, b), LANE_BITS bits for each lane; for 16-bit costs SPLAT, SUBS, ADDS and MULHI as trellis_step_impl.h,
- * too.
+ * too. What differs between the widths is undefined again at the end.
  */
 #define AHEAD 128 /* bytes: 2^k places are written in turn, more than a processor follows by itself */
 
@@ -84,3 +84,10 @@ static void squares(const int16_t *targets, const int16_t *entries, unsigned lev
 #endif
 
 #undef AHEAD
+#undef NAMED
+#undef MULHI
+#undef SUB
+#undef ADDUS
+#undef MINU
+#undef EQUAL
+#undef LANE_BITS
