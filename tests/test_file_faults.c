@@ -275,20 +275,34 @@ static void test_name_taken(void **state) {
     (void)state;
     static const char *const lacking[] = {"calls renameat2 9 1 0", "calls renameat2 1 9 38", "calls renameat2 1 9 38 link 1 9 38"};
     assert_int_equal(ENOSYS, 38);
-    for (size_t i = 0; i < 3; i++) {
-        slm_file *file;
-        slm_error error;
-        assert_int_equal(slm_file_create(&file, "out", false, &error), SLM_OK);
-        put("out", "theirs");
-        set_fault(lacking[i]);
-        const slm_status status = slm_file_commit(file, &error);
-        set_fault(NULL);
-        assert_int_equal(status, SLM_E_IO);
-        assert_int_equal(error.system_error, EEXIST);
-        expect("out", "theirs", 6);
-        assert_int_equal(names(), 1);
-        unlink("out");
-    }
+    for (size_t i = 0; i < 3; i++)
+        for (way how = NEW; how < WAYS; how++) {
+            slm_file *file;
+            slm_sink sink;
+            slm_error error;
+            bool found;
+            if (how == REPLACED)
+                continue;
+            before(how);
+            assert_int_equal(how == NEW ? slm_file_create(&file, "out", false, &error)
+                                        : slm_file_create_resumable(&file, "out", false, how == RESUMED, &found, &error),
+                             SLM_OK);
+            slm_file_sink(file, &sink);
+            assert_int_equal(sink.write_at(sink.context, 0, text, SIZE), 0);
+            put("out", "theirs");
+            set_fault(lacking[i]);
+            const slm_status status = slm_file_commit(file, &error);
+            set_fault(NULL);
+            assert_int_equal(status, SLM_E_IO);
+            assert_int_equal(error.system_error, EEXIST);
+            expect("out", "theirs", 6);
+            if (how == RESUMED) { /* the work is not lost */
+                expect(".slm-out.part", text, SIZE);
+                unlink(".slm-out.part");
+            }
+            assert_int_equal(names(), 1);
+            unlink("out");
+        }
 }
 
 /* The temporary goes away, or is replaced, between being opened and locked: it is looked for again. */

@@ -10,7 +10,7 @@
  *     cleanup_unlock();
  *     ...
  *     cleanup_lock();
- *     status = slm_file_commit(file, &error);     // renamed or removed: in both cases nothing is left to do
+ *     status = slm_file_commit(file, &error);     // renamed, removed, or to be resumed: nothing is left to do
  *     cleanup_forget(entry);
  *     cleanup_unlock();
  */

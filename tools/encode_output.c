@@ -91,9 +91,12 @@ static bool commit_file(encode_output *o, fault *f) {
     cleanup_lock();
     slm_status status = slm_file_commit(o->file, &error);
     o->file = NULL;
-    unlink(o->journal_path);
+    if (status == SLM_OK || !o->resume)
+        unlink(o->journal_path);
     forget(o);
     cleanup_unlock();
+    if (status != SLM_OK && o->resume)
+        message_note("%s: " KEPT, o->path);
     if (status != SLM_OK && error.system_error == EEXIST)
         return fault_set(f, FAULT_USAGE, "has appeared meanwhile; -f replaces it");
     return status == SLM_OK || fault_slm(f, status, &error, "cannot put the file in place");

@@ -196,6 +196,33 @@ class Resuming(Cut):
         self.assertEqual(read_file(self.path("out.slm")), self.reference)
         self.assertEqual(self.files(), sorted(self.others + ["out.slm"]))
 
+    def test_name_taken(self):
+        """Someone else's file appears under the name: it stays, and with --resume the work does."""
+        for more in ([], ["--resume"]):
+            taken = False
+            while not taken:  # done before the name was taken: once more
+                p = self.start(*more, quiet=False)
+                while self.lines() < 2 and p.poll() is None:
+                    time.sleep(0.001)
+                try:
+                    with open(self.path("out.slm"), "xb"):
+                        taken = True
+                except FileExistsError:
+                    pass
+                err = p.communicate()[1].decode()
+                if not taken:
+                    self.assertEqual((p.returncode, read_file(self.path("out.slm"))), (0, self.reference), err)
+                    os.remove(self.path("out.slm"))
+            self.assertEqual(p.returncode, USAGE, err)
+            self.assertRegex(err, "out.slm: has appeared meanwhile; -f replaces it")
+            self.assertEqual("what is finished is kept" in err, "--resume" in more)
+            self.assertEqual(read_file(self.path("out.slm")), b"")
+            self.assertEqual(self.files(), sorted(self.others + ["out.slm"] + ([PART, JOURNAL] if more else [])))
+            if more:
+                self.resume("-f", stderr="resumed: 65,152 of 65,152 weights")
+            else:
+                os.remove(self.path("out.slm"))
+
     def test_usage(self):
         self.slm("encode", "--resume", "-o", "-", "model", code=USAGE, stderr="--resume needs a file")
         self.slm("encode", "--resume", "--dry-run", "-o", "out.slm", "model", code=USAGE, stderr="--resume needs a file")

@@ -76,7 +76,8 @@ SLM_API void slm_file_abort(slm_file *file);                          /* frees f
 
 /* A file sink whose temporary a later process finds again: it is called .slm-NAME.part for a file NAME, locked while it is open, and
  * SLM_E_IO with EBUSY tells that another process has it. One that an earlier process left is taken as it is where `resume`, and removed
- * where not; *found says that there was one. One that is no regular file of this user's own with a single name is never written to. */
+ * where not; *found says that there was one. One that is no regular file of this user's own with a single name is never written to.
+ * With `resume` a slm_file_commit() that fails leaves the temporary, too. */
 SLM_API slm_status slm_file_create_resumable(slm_file **file, const char *path, bool overwrite, bool resume, bool *found, slm_error *error);
 SLM_API slm_status slm_file_sync(const slm_file *file, slm_error *error); /* returns when all that was written is durable (fdatasync) */
 SLM_API void slm_file_keep(slm_file *file);                               /* frees file and leaves the temporary; NULL is allowed */

@@ -21,6 +21,7 @@
 struct slm_file {
     int descriptor;
     bool overwrite;
+    bool resume;     /* a failure leaves the temporary for a later process */
     char *path;      /* the final name; where that was a symbolic link to a file, the file it leads to */
     char *temporary; /* in the same folder */
     char *folder;
@@ -183,6 +184,7 @@ static slm_status create(slm_file **created, const char *path, bool overwrite, b
         return slmi_fail_memory(error);
     file->descriptor = -1;
     file->overwrite = overwrite;
+    file->resume = resume;
     const char *what = "cannot create";
     int system_error = look_at_target(path, overwrite, &file->path, &mode);
     if (system_error == 0) {
@@ -193,7 +195,7 @@ static slm_status create(slm_file **created, const char *path, bool overwrite, b
                                             : create_temporary(file, mode);
     }
     if (system_error != 0) {
-        if (file->descriptor >= 0 && !resume)
+        if (file->descriptor >= 0 && !file->resume)
             unlink(file->temporary);
         if (file->descriptor >= 0)
             close(file->descriptor);
@@ -319,7 +321,7 @@ slm_status slm_file_commit(slm_file *file, slm_error *error) {
     }
     if (system_error == 0)
         sync_folder(file);
-    else
+    else if (!file->resume)
         unlink(file->temporary);
     if (lock >= 0)
         close(lock);
