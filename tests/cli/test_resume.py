@@ -29,6 +29,8 @@ OPTIONS = ["-p", "trellis,K=6,k=3", "--profile-for", "*block*=block,C=4,P=2,K=7,
 
 
 class Cut(harness.Case):
+    coding = OPTIONS
+
     def setUp(self):
         super().setUp()
         drawn = weights(1 << 14)
@@ -36,14 +38,14 @@ class Cut(harness.Case):
             [Tensor("a.w", "F32", [256, 64], f32(drawn)), Tensor("raw", "U8", [100000]), Tensor("b.w", "BF16", [2, 8192], bf16(drawn))],
             [Tensor("w.block", "F32", [128, 128], f32(drawn[::-1])), Tensor("c.w", "F32", [320, 50], f32(drawn[:16000]))],
         ], {"config.json": b"{}"})
-        self.slm("encode", "-q", *OPTIONS, "-o", "reference.slm", "model", stderr="")
+        self.slm("encode", "-q", *self.coding, "-o", "reference.slm", "model", stderr="")
         self.reference = read_file(self.path("reference.slm"))
         self.others = self.files()
 
-    def start(self, *more, seconds="0", source="model", number=signal.SIGINT, quiet=True):
-        return subprocess.Popen([harness.SLM, "encode", *(["-q"] if quiet else []), *OPTIONS, *more, "-o", "out.slm", source], cwd=self.folder,
+    def start(self, *more, seconds="0", source="model", number=signal.SIGINT, quiet=True, **environment):
+        return subprocess.Popen([harness.SLM, "encode", *(["-q"] if quiet else []), *self.coding, *more, "-o", "out.slm", source], cwd=self.folder,
                                 stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-                                env=self.environment(SLM_JOURNAL_SECONDS=seconds),
+                                env=self.environment(SLM_JOURNAL_SECONDS=seconds, **environment),
                                 preexec_fn=lambda: signal.signal(number, signal.SIG_DFL))
 
     def lines(self):
@@ -80,25 +82,28 @@ class Cut(harness.Case):
         self.fail("50 encodings were done before they could be cut off")
 
     def resume(self, *more, source="model", stderr=r"resumed: [\d,]+ of 65,152 weights", **options):
-        self.slm("encode", *OPTIONS, "--resume", *more, "-o", "out.slm", source, stderr=stderr, **options)
+        self.slm("encode", *self.coding, "--resume", *more, "-o", "out.slm", source, stderr=stderr, **options)
         self.assertEqual(read_file(self.path("out.slm")), self.reference)
         os.remove(self.path("out.slm"))
         self.assertEqual(self.files(), self.others)
 
 
 class Kills(Cut):
+    coding = ["-p", "trellis,K=10,k=3", "--rotation", "6", *OPTIONS[2:]]  # no time for choosing rotations
+
     def test_random_moments(self):
         """Killed at any moment and gone on with, to the same bytes; every third resumed run is killed as well."""
         moments = random.Random(20261122)
+        slow = {"SLM_CPU": "scalar"}  # so that most moments fall into the search
         begin = time.monotonic()
-        p = self.start()
+        p = self.start(**slow)
         err = p.communicate()[1].decode()
         self.assertEqual((p.returncode, err), (0, ""))
         whole = time.monotonic() - begin
         os.remove(self.path("out.slm"))
         killed = resumed = 0
         while killed < KILLS:
-            p = self.start("--resume")
+            p = self.start("--resume", **slow)
             time.sleep(moments.uniform(0, whole))
             p.kill()
             err = p.communicate()[1].decode()
@@ -116,7 +121,7 @@ class Kills(Cut):
             self.assertLessEqual(left, {PART, JOURNAL})
             if moments.random() < 1 / 3:
                 continue
-            r = self.slm("encode", *OPTIONS, "--resume", "-o", "out.slm", "model", env={"SLM_JOURNAL_SECONDS": "0.05"})
+            r = self.slm("encode", *self.coding, "--resume", "-o", "out.slm", "model", env={"SLM_JOURNAL_SECONDS": "0.05"})
             resumed += "resumed" in r.err
             self.assertEqual(read_file(self.path("out.slm")), self.reference)
             os.remove(self.path("out.slm"))
