@@ -13,12 +13,14 @@
 /* ---- The encoder ---- */
 
 #define ELEMENTS 10240 /* several pieces of each coding below */
+#define MANY 65536     /* several turns of many runs at once */
 #define STATES_MAX 256
 
 typedef struct tensor_io {
     const float *weights;
+    uint64_t elements; /* 0: ELEMENTS */
     uint16_t scales[ELEMENTS];
-    uint8_t codes[2 * ELEMENTS];
+    uint8_t codes[2 * MANY];
     slm_encode_state states[STATES_MAX];
     size_t state_count;
     size_t stop_after; /* states, then SLM_E_CANCELLED */
@@ -56,7 +58,7 @@ static slm_status run(const slm_coding *coding, bool per_run, unsigned threads, 
     slm_encoder *encoder;
     slm_error error;
     OK(slm_encoder_create(&encoder, coding, &options, &error));
-    const slm_status status = slm_encode_tensor(encoder, ELEMENTS, &calls, report, &error);
+    const slm_status status = slm_encode_tensor(encoder, io->elements != 0 ? io->elements : ELEMENTS, &calls, report, &error);
     slm_encoder_free(encoder);
     return status;
 }
@@ -145,6 +147,46 @@ static void test_every_state(void **context) {
             assert_memory_equal(part.codes, whole.codes, code_bytes);
             same_report(&again, &report);
         }
+    }
+}
+
+/* Vectors that search many runs at once save more rarely than the scalar search; each goes on from the other's states. */
+static void test_states_of_other_kernels(void **context) {
+    (void)context;
+    enum { LENGTH = 512, PIECE = 4096 };
+    static float weights[MANY];
+    static tensor_io scalar, widest, part;
+    const slm_coding coding = {trellis_profile(), 5, 0x5EED, LENGTH};
+    const bool per_run[] = {false, true};
+    uint64_t random = 5;
+    for (size_t i = 0; i < MANY; i++)
+        weights[i] = (float)(int32_t)(uint32_t)next_random(&random) * 0x1p-33F;
+    const size_t code_bytes = (size_t)(MANY / LENGTH * slm_profile_run_bytes(&coding.profile, LENGTH));
+    for (size_t c = 0; c < 2; c++) {
+        const size_t scales = per_run[c] ? MANY / LENGTH : 1;
+        slm_encode_report report, again;
+        tensor_io *const both[] = {&scalar, &widest}, *const all[] = {&scalar, &widest, &part};
+        for (size_t i = 0; i < 3; i++) {
+            memset(all[i], 0, sizeof *all[i]);
+            all[i]->weights = weights;
+            all[i]->elements = MANY;
+            all[i]->stop_after = SIZE_MAX;
+        }
+        OK(run(&coding, per_run[c], 1, "scalar", &scalar, NULL, &report));
+        OK(run(&coding, per_run[c], 1, NULL, &widest, NULL, &again));
+        assert_int_equal(scalar.state_count, MANY / PIECE); /* little is lost where the search is slow */
+        assert_true(widest.state_count >= 4);
+        same_report(&again, &report);
+        assert_memory_equal(widest.scales, scalar.scales, scales * sizeof *part.scales);
+        assert_memory_equal(widest.codes, scalar.codes, code_bytes);
+        for (size_t from = 0; from < 2; from++)
+            for (size_t s = 0; s < both[from]->state_count; s++) {
+                take_over(&part, both[from], &both[from]->states[s]);
+                OK(run(&coding, per_run[c], 1 + (unsigned)s % 3, from == 0 ? NULL : "scalar", &part, &both[from]->states[s], &again));
+                assert_memory_equal(part.scales, scalar.scales, scales * sizeof *part.scales);
+                assert_memory_equal(part.codes, scalar.codes, code_bytes);
+                same_report(&again, &report);
+            }
     }
 }
 
@@ -401,6 +443,7 @@ static void test_planted(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_state),
+        cmocka_unit_test(test_states_of_other_kernels),
         cmocka_unit_test(test_foreign_states),
         cmocka_unit_test(test_foreign_scale),
         cmocka_unit_test(test_adopt),

@@ -72,8 +72,10 @@ typedef struct encode_worker {
     double *feedback; /* slmi_trellis_encode_feedback's */
 } encode_worker;
 
-/* Pieces of a tensor of the encoder's coding: the largest shape of one. */
+/* Pieces of a tensor of the encoder's coding: the largest shape of one. The same on all machines: reports are added up piece by piece. */
 piece_shape slmi_encode_piece_shape(const slm_encoder *encoder, uint64_t elements);
+/* Pieces of that shape that a thread best takes at once, a matter of speed alone; above 1 they are whole runs. */
+uint64_t slmi_encode_pieces_together(const slm_encoder *encoder, piece_shape shape, uint64_t elements);
 /* Bytes of the codes of `length` weights of a run from a block's first. */
 uint64_t slmi_encode_code_bytes(const slm_encoder *encoder, uint64_t length);
 

@@ -1,4 +1,5 @@
-/* Encoding a tensor: pieces pulled by threads, results added in the pieces' order so that no figure depends on the threads.
+/* Encoding a tensor: pieces pulled by threads, results added in the pieces' order so that no figure depends on the threads, nor on how many
+ * pieces a thread takes at once.
  *
  * A group of runs shares a scale or has scales chosen run by run. Where the scale needs more than a piece (one for the tensor, or
  * runs longer than a piece), a first pass measures the group, the scale is chosen, and a last pass codes; where several scales are to be
@@ -13,7 +14,7 @@
 #include "block_scale.h"
 #include "encode_internal.h"
 
-#define WINDOW 256 /* pieces that may be ahead of the first unfinished one */
+#define WINDOW 256 /* times what is taken at once: pieces that may be ahead of the first unfinished one */
 #define THREADS_MAX 1024
 
 typedef enum pass { PASS_MEASURE, PASS_TRY, PASS_CODE, PASS_SCALE_AND_CODE } pass;
@@ -31,6 +32,7 @@ typedef struct encode_job {
     uint64_t first_run; /* of the group */
     uint64_t runs;
     uint64_t pieces;
+    uint64_t together; /* pieces taken at once */
     pass pass;
     uint16_t scale;
     /* Under the lock: */
@@ -38,10 +40,12 @@ typedef struct encode_job {
     pthread_cond_t moved;
     uint64_t next;     /* piece to be taken */
     uint64_t finished; /* pieces added up: all before this one */
-    piece_result window[WINDOW];
     slm_status status; /* of failed_piece */
     uint64_t failed_piece;
     uint64_t failed_element;
+    /* WINDOW * together; those of pieces that a thread has taken are its own until they are done. */
+    uint64_t window_size;
+    piece_result window[];
 } encode_job;
 
 typedef struct job_totals {
@@ -55,7 +59,7 @@ typedef struct thread_start {
     job_totals *totals;
 } thread_start;
 
-/* A piece's place. */
+/* The place of a piece, or of several one behind another. */
 typedef struct place {
     piece_shape shape;
     uint64_t run;    /* its first */
@@ -74,7 +78,9 @@ static uint64_t count_pieces(const encode_job *job) {
     return job->runs / job->shape.segments + (job->runs % job->shape.segments != 0);
 }
 
-static place place_of(const encode_job *job, uint64_t piece) {
+static piece_result *result_of(encode_job *job, uint64_t piece) { return &job->window[piece % job->window_size]; }
+
+static place place_of(const encode_job *job, uint64_t piece, uint64_t count) {
     place at = {job->shape, job->first_run, 0};
     if (job->shape.is_part) {
         const uint64_t parts = parts_of_run(job);
@@ -86,6 +92,7 @@ static place place_of(const encode_job *job, uint64_t piece) {
     } else {
         const uint64_t first = piece * job->shape.segments;
         at.run += first;
+        at.shape.segments *= count;
         if (at.shape.segments > job->runs - first) {
             at.shape.segments = job->runs - first;
         }
@@ -98,7 +105,7 @@ static slm_encode_state state_of(const encode_job *job, uint64_t pieces, const s
     const slm_encoder *encoder = job->encoder;
     place at = {job->shape, job->first_run + job->runs, 0};
     if (pieces < job->pieces) {
-        at = place_of(job, pieces);
+        at = place_of(job, pieces, 1);
     }
     slm_encode_state state = {.group = job->first_run, .pieces = pieces, .scale = job->scale};
     state.elements = at.run * encoder->coding.run_length + at.column;
@@ -121,7 +128,7 @@ static slm_status read_weights(const slm_encode_io *io, uint64_t first, uint64_t
     return status;
 }
 
-static slm_status code_piece(const encode_job *job, encode_worker *worker, const place *at, piece_result *result) {
+static slm_status code_pieces(encode_job *job, encode_worker *worker, const place *at, uint64_t piece) {
     const slm_encoder *encoder = job->encoder;
     const slm_encode_io *io = job->io;
     const uint64_t run_bytes = slmi_encode_code_bytes(encoder, encoder->coding.run_length);
@@ -142,7 +149,7 @@ static slm_status code_piece(const encode_job *job, encode_worker *worker, const
     status = own_scales && encoder->candidates > 1 ? slmi_encode_piece_search_scales(encoder, worker, at->shape, at->column)
                                                    : slmi_encode_piece_search(encoder, worker, at->shape, at->column);
     for (uint64_t s = 0; status == SLM_OK && s < at->shape.segments; s++) {
-        search_stats_add(&result->search, &worker->stats[s]);
+        search_stats_add(&result_of(job, piece + s / job->shape.segments)->search, &worker->stats[s]);
     }
     if (status == SLM_OK && own_scales) {
         status = io->write_scales(io->context, at->run, (size_t)at->shape.segments, worker->scales);
@@ -155,8 +162,8 @@ static slm_status code_piece(const encode_job *job, encode_worker *worker, const
     return io->write_codes(io->context, offset, (size_t)piece_bytes, worker->codes);
 }
 
-static slm_status do_piece(const encode_job *job, encode_worker *worker, uint64_t piece, piece_result *result, uint64_t *failed_element) {
-    const place at = place_of(job, piece);
+static slm_status do_pieces(encode_job *job, encode_worker *worker, uint64_t piece, uint64_t pieces, uint64_t *failed_element) {
+    const place at = place_of(job, piece, pieces);
     const uint64_t count = at.shape.segments * at.shape.length;
     const uint64_t first = at.run * job->encoder->coding.run_length + at.column;
     slm_status status = read_weights(job->io, first, count, worker->weights, failed_element);
@@ -164,10 +171,11 @@ static slm_status do_piece(const encode_job *job, encode_worker *worker, uint64_
     if (status == SLM_OK) {
         if (job->pass == PASS_MEASURE) {
             for (uint64_t s = 0; s < at.shape.segments; s++) {
-                slmi_encode_piece_measure(job->encoder, worker, s * at.shape.length, at.shape.length, at.column, &result->weights);
+                slmi_encode_piece_measure(job->encoder, worker, s * at.shape.length, at.shape.length, at.column,
+                                          &result_of(job, piece + s / job->shape.segments)->weights);
             }
         } else {
-            status = code_piece(job, worker, &at, result);
+            status = code_pieces(job, worker, &at, piece);
             if (status == SLM_OK && job->io->progress != NULL &&
                 job->io->progress(job->io->context, job->pass == PASS_TRY ? 0 : count) != 0) {
                 status = SLM_E_CANCELLED;
@@ -182,17 +190,17 @@ static void *work(void *argument) {
     encode_job *job = start->job;
     (void)pthread_mutex_lock(&job->lock);
     for (;;) {
-        while (job->status == SLM_OK && job->next < job->pieces && job->next >= job->finished + WINDOW) {
+        while (job->status == SLM_OK && job->next < job->pieces && job->next + job->together > job->finished + job->window_size) {
             (void)pthread_cond_wait(&job->moved, &job->lock);
         }
         if (job->status != SLM_OK || job->next == job->pieces) {
             break;
         }
-        const uint64_t piece = job->next++;
+        const uint64_t piece = job->next, left = job->pieces - piece, count = left < job->together ? left : job->together;
+        job->next += count;
         (void)pthread_mutex_unlock(&job->lock);
-        piece_result result = {.done = true};
         uint64_t failed_element = UINT64_MAX;
-        const slm_status status = do_piece(job, start->worker, piece, &result, &failed_element);
+        const slm_status status = do_pieces(job, start->worker, piece, count, &failed_element);
         (void)pthread_mutex_lock(&job->lock);
         if (status != SLM_OK) {
             /* Pieces are taken in order, so the first of those that fail is the same however many threads there are. */
@@ -203,11 +211,13 @@ static void *work(void *argument) {
             }
         } else {
             const uint64_t before = job->finished;
-            job->window[piece % WINDOW] = result;
-            for (piece_result *first; (first = &job->window[job->finished % WINDOW])->done; job->finished++) {
+            for (uint64_t i = 0; i < count; i++) {
+                result_of(job, piece + i)->done = true;
+            }
+            for (piece_result *first; (first = result_of(job, job->finished))->done; job->finished++) {
                 weight_stats_add(&start->totals->weights, &first->weights);
                 search_stats_add(&start->totals->search, &first->search);
-                first->done = false;
+                memset(first, 0, sizeof *first);
             }
             if (job->finished > before && job->pass >= PASS_CODE && job->io->save != NULL) {
                 const slm_encode_state state = state_of(job, job->finished, &start->totals->search);
@@ -233,7 +243,7 @@ static slm_status run_pass(encode_job *job, pass which, uint64_t first, encode_w
     job->next = first;
     job->finished = first;
     job->status = SLM_OK;
-    memset(job->window, 0, sizeof job->window);
+    memset(job->window, 0, (size_t)job->window_size * sizeof *job->window);
     for (unsigned t = 0; t < threads; t++) {
         starts[t] = (thread_start){job, &workers[t], totals};
     }
@@ -443,13 +453,17 @@ slm_status slm_encode_tensor(const slm_encoder *encoder, uint64_t elements, cons
     const slm_allocator *allocator = &encoder->allocator;
     const uint64_t runs = elements / encoder->coding.run_length;
     job_totals sums = {0};
-    encode_job *job = slmi_allocate_zeroed(allocator, 1, sizeof *job);
+    const piece_shape shape = slmi_encode_piece_shape(encoder, elements);
+    const uint64_t together = slmi_encode_pieces_together(encoder, shape, elements);
+    encode_job *job = slmi_allocate_zeroed(allocator, 1, sizeof *job + (size_t)(WINDOW * together) * sizeof *job->window);
     if (job == NULL) {
         return slmi_fail_memory(error);
     }
     job->encoder = encoder;
     job->io = io;
-    job->shape = slmi_encode_piece_shape(encoder, elements);
+    job->shape = shape;
+    job->together = together;
+    job->window_size = WINDOW * together;
     job->runs = runs;
     job->failed_element = UINT64_MAX;
     if (!job->shape.is_part && job->shape.segments > runs) {
@@ -460,12 +474,14 @@ slm_status slm_encode_tensor(const slm_encoder *encoder, uint64_t elements, cons
     if (encoder->blocks != NULL) {
         slmi_block_search_prepare(encoder->blocks, runs * (encoder->coding.run_length / encoder->coding.profile.C), threads);
     }
+    piece_shape largest = job->shape;
+    largest.segments *= together < pieces ? together : pieces;
     threads = threads > pieces ? (unsigned)pieces : threads;
     encode_worker *workers = slmi_allocate_zeroed(allocator, threads, sizeof *workers);
     unsigned ready = 0;
     slm_status status = workers != NULL ? SLM_OK : SLM_E_MEMORY;
     while (status == SLM_OK && ready < threads) {
-        status = slmi_encode_worker_create(&workers[ready], encoder, job->shape);
+        status = slmi_encode_worker_create(&workers[ready], encoder, largest);
         ready += status == SLM_OK;
     }
     if (status == SLM_E_MEMORY && ready > 0) {

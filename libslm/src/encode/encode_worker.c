@@ -2,10 +2,9 @@
 #include "../container/alloc.h"
 #include "encode_internal.h"
 
-#define TRELLIS_WEIGHTS 4096            /* runs shorter than this are taken together */
-#define TRELLIS_RUNS 64                 /* and longer ones up to so many */
-#define TRELLIS_PIECES 4                /* where there are so many pieces of them */
-#define TRELLIS_PIECE_WEIGHTS (1 << 21) /* that are no longer than this */
+#define TRELLIS_WEIGHTS 4096           /* runs shorter than this are taken together */
+#define TRELLIS_TURNS 4                /* a tensor's pieces are taken in at least so many turns */
+#define TRELLIS_TURN_WEIGHTS (1 << 21) /* of at most so many weights, searched once with K <= 16: what is lost where the process ends */
 
 piece_shape slmi_encode_piece_shape(const slm_encoder *encoder, uint64_t elements) {
     const slm_coding *coding = &encoder->coding;
@@ -14,13 +13,6 @@ piece_shape slmi_encode_piece_shape(const slm_encoder *encoder, uint64_t element
         if (coding->run_length < TRELLIS_WEIGHTS) {
             shape.segments = TRELLIS_WEIGHTS / coding->run_length;
         }
-        /* Many runs at once are searched faster; but there are to be pieces for several threads. */
-        uint64_t together = TRELLIS_RUNS;
-        while (together > 1 &&
-               (elements / coding->run_length < TRELLIS_PIECES * together || together * coding->run_length > TRELLIS_PIECE_WEIGHTS)) {
-            together /= 2;
-        }
-        shape.segments = shape.segments < together ? together : shape.segments;
         return shape;
     }
     const uint64_t blocks = slmi_block_search_piece(encoder->blocks != NULL ? encoder->blocks : encoder->short_last,
@@ -41,6 +33,21 @@ piece_shape slmi_encode_piece_shape(const slm_encoder *encoder, uint64_t element
         shape.is_part = true;
     }
     return shape;
+}
+
+/* Many runs at once are searched faster; but there are to be pieces for several threads. */
+uint64_t slmi_encode_pieces_together(const slm_encoder *encoder, piece_shape shape, uint64_t elements) {
+    if (encoder->trellis == NULL || encoder->hessian != NULL) {
+        return 1;
+    }
+    const uint64_t length = encoder->coding.run_length;
+    const unsigned K = encoder->coding.profile.K, searches = encoder->scale_per_run ? encoder->candidates : 1;
+    const uint64_t most = (TRELLIS_TURN_WEIGHTS >> (K > 16 ? K - 16 : 0)) / searches;
+    uint64_t runs = slmi_trellis_runs_together(encoder->trellis);
+    while (runs > 1 && (elements / length < TRELLIS_TURNS * runs || runs * length > most)) {
+        runs /= 2;
+    }
+    return runs > shape.segments ? runs / shape.segments : 1;
 }
 
 uint64_t slmi_encode_code_bytes(const slm_encoder *encoder, uint64_t length) {

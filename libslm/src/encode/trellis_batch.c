@@ -443,6 +443,11 @@ slm_status slmi_trellis_find_codes_of(const trellis_search *search, trellis_scra
     return status;
 }
 
+unsigned slmi_trellis_runs_together(const trellis_search *search) {
+    const trellis_batch_kernel *kernel = search->batch[search->fast].kernel;
+    return kernel != NULL ? kernel->runs : 1;
+}
+
 slm_status slmi_trellis_encode_runs(const trellis_search *search, trellis_scratch *scratch, const slm_coding *coding, const float *weights,
                                     const uint16_t *scales, size_t count, uint8_t *codes, search_stats *stats) {
     const uint64_t length = coding->run_length;

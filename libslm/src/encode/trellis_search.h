@@ -32,6 +32,9 @@ void slmi_trellis_scratch_weigh(trellis_scratch *scratch, const importance *of, 
 slm_status slmi_trellis_choose_scale(const trellis_search *search, trellis_scratch *scratch, const slm_coding *coding,
                                      const weight_stats *whole, const float *sample, uint64_t runs, uint64_t stride, uint16_t *scale);
 
+/* How many runs slmi_trellis_encode_runs() best gets at once. */
+unsigned slmi_trellis_runs_together(const trellis_search *search);
+
 /* Codes `count` runs lying one behind another, each with its scale: a run's `codes` are slm_profile_run_bytes() bytes, padding bits zero.
  * stats[run] is set, not added to. What a run's codes are does not depend on the runs beside it; many at once are searched faster. */
 slm_status slmi_trellis_encode_runs(const trellis_search *search, trellis_scratch *scratch, const slm_coding *coding, const float *weights,
