@@ -185,38 +185,47 @@ static void comparing_wide(void **state) {
     check_wide((double[]){1.5e308, 1}, (double[]){-1.5e308, 1}, 2, (double)INFINITY, (double)-INFINITY); /* their distance is no double */
 }
 
-/* An array of many values, then of a long token: memory runs out in the one, or in the other. */
-static void check_costly(const char *value, const char *begin, char token, const char *end, size_t most) {
-    const size_t longest = 5000;
-    char *text = malloc(most * strlen(value) + longest + 8), *filler = malloc(longest + 1);
-    assert_true(text != NULL && filler != NULL);
-    memset(filler, token, longest);
-    filler[longest] = '\0';
-    size_t costly = 0, right = 0;
-    for (size_t count = 0; count < most; count += 3) {
-        char *at = stpcpy(text, "[");
-        for (size_t i = 0; i < count; i++)
-            at = stpcpy(at, value);
-        at = stpcpy(stpcpy(stpcpy(stpcpy(at, begin), filler), end), "]");
-        json_error_t error;
-        json_trouble trouble;
-        json_t *read = json_text_read(text, (size_t)(at - text), 0, &error, &trouble);
-        assert_int_equal(trouble, read != NULL ? JSON_NO_TROUBLE : JSON_TOO_COSTLY);
-        assert_true(read == NULL || json_array_size(read) == count + 1);
-        *(read != NULL ? &right : &costly) += 1;
-        json_decref(read);
-    }
-    free(filler);
+/* Whether an array of `count` values and then a last one takes more memory than it may. */
+static bool is_costly(const char *value, size_t count, const char *last) {
+    char *text = malloc(count * strlen(value) + strlen(last) + 3);
+    assert_non_null(text);
+    char *at = stpcpy(text, "[");
+    for (size_t i = 0; i < count; i++)
+        at = stpcpy(at, value);
+    at = stpcpy(stpcpy(at, last), "]");
+    json_error_t error;
+    json_trouble trouble;
+    json_t *read = json_text_read(text, (size_t)(at - text), 0, &error, &trouble);
+    assert_int_equal(trouble, read != NULL ? JSON_NO_TROUBLE : JSON_TOO_COSTLY);
+    assert_true(read == NULL || json_array_size(read) == count + 1);
+    json_decref(read);
     free(text);
-    assert_true(right > 0 && costly > 0);
+    return trouble == JSON_TOO_COSTLY;
+}
+
+/* The last value is a long token: memory runs out in it, or in those before. How many these may be depends on a pointer's size. */
+static void check_costly(const char *value, const char *begin, char token, const char *end) {
+    char filler[5001], last[5100];
+    memset(filler, token, sizeof filler - 1);
+    filler[sizeof filler - 1] = '\0';
+    stpcpy(stpcpy(stpcpy(last, begin), filler), end);
+    size_t right = 0, costly = 1;
+    for (; !is_costly(value, costly, last); costly *= 2)
+        assert_true(costly < 1 << 20);
+    while (costly - right > 1) {
+        const size_t middle = right + (costly - right) / 2;
+        *(is_costly(value, middle, last) ? &costly : &right) = middle;
+    }
+    for (size_t count = costly > 2000 ? costly - 2000 : 0; count < costly + 500; count += 1 + costly / 500)
+        (void)is_costly(value, count, last);
 }
 
 /* jansson read and wrote behind a buffer that could not grow. */
 static void costly_json(void **state) {
     (void)state;
-    check_costly("{},", "\"", 'x', "\"", 4000);
-    check_costly("{},", "0.", '0', "", 4000);
-    check_costly("[[[[[[[]]]]]]],", "\"", 'x', "\"", 1000);
+    check_costly("{},", "\"", 'x', "\"");
+    check_costly("{},", "0.", '0', "");
+    check_costly("[[[[[[[]]]]]]],", "\"", 'x', "\"");
 }
 
 int main(void) {
