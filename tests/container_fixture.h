@@ -70,6 +70,18 @@ static inline void random_bytes(uint64_t seed, uint8_t *bytes, size_t size) {
         bytes[i] = (uint8_t)(next_random(&state) >> 32);
 }
 
+/* What level 1 decodes is in the machine's byte order; what a reader gives is little-endian. */
+static inline void to_little_endian(uint8_t *elements, size_t count, size_t size) {
+    if (*(const unsigned char *)&(const uint16_t){1} == 1)
+        return;
+    for (uint8_t *at = elements; at < elements + count * size; at += size)
+        for (size_t k = 0; k < size / 2; k++) {
+            const uint8_t swap = at[k];
+            at[k] = at[size - 1 - k];
+            at[size - 1 - k] = swap;
+        }
+}
+
 /* Makes random codes legal: no seed 0, padding bits zero. */
 static inline void make_codes_legal(const slm_tensor *tensor, const slm_profile *profile, uint8_t *codes) {
     const slm_coding coding = {*profile, tensor->rotation, tensor->sign_seed, tensor->run_length};

@@ -291,6 +291,7 @@ static void test_many_codings(void **state) {
         for (unsigned r = 0; r < RUNS; r++) {
             OK(slm_decode_run(&decoder, payloads[i] + t->codes_offset + r * t->run_bytes, load_u16(payloads[i] + (size_t)2 * r), 0, LENGTH,
                               SLM_F32, run));
+            to_little_endian((uint8_t *)run, LENGTH, sizeof *run);
             assert_memory_equal(all + r * LENGTH, run, sizeof run);
             const size_t from = (size_t)r * LENGTH + 3, count = r + 1 < RUNS ? LENGTH : 1; /* across two runs */
             OK(slm_reader_decode(reader, i, from, count, SLM_F32, part, &error));

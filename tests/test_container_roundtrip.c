@@ -25,13 +25,7 @@ static uint8_t *decode_reference(const example *e, size_t index, slm_dtype dtype
         OK(slm_decode_run(&decoder, e->payloads[index] + t->codes_offset + run * t->run_bytes, scale, 0, t->run_length, dtype,
                           target + run * t->run_length * size));
     }
-    if (*(const unsigned char *)&(const uint16_t){1} == 0) /* a big-endian machine; a reader gives little-endian elements */
-        for (uint8_t *at = target; at < target + t->elements * size; at += size)
-            for (size_t k = 0; k < size / 2; k++) {
-                const uint8_t swap = at[k];
-                at[k] = at[size - 1 - k];
-                at[size - 1 - k] = swap;
-            }
+    to_little_endian(target, (size_t)t->elements, size);
     return target;
 }
 
