@@ -1,6 +1,7 @@
 /* Going on after an interruption: from every state of the encoder, with bytes that a sink holds already, with a temporary file found again.
  */
 #include <fcntl.h>
+#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -12,7 +13,7 @@
 
 /* ---- The encoder ---- */
 
-#define ELEMENTS 10240 /* several pieces of each coding below */
+#define ELEMENTS 20480 /* several pieces of each coding below */
 #define MANY 65536     /* several turns of many runs at once */
 #define STATES_MAX 256
 
@@ -44,15 +45,19 @@ static slm_status write_codes(void *context, uint64_t offset, size_t size, const
 static slm_status save(void *context, const slm_encode_state *state) {
     tensor_io *io = context;
     assert_true(io->state_count < STATES_MAX);
-    if (io->state_count > 0)
-        assert_true(state->elements > io->states[io->state_count - 1].elements);
+    if (io->state_count > 0) {
+        const slm_encode_state *last = &io->states[io->state_count - 1];
+        const bool trying = state->trial > 0 && state->elements == last->elements;
+        assert_true(state->elements > last->elements || (trying && (state->trial > last->trial || state->pieces > last->pieces)));
+    }
     io->states[io->state_count++] = *state;
     return io->state_count >= io->stop_after ? SLM_E_CANCELLED : SLM_OK;
 }
 
-static slm_status run(const slm_coding *coding, bool per_run, unsigned threads, const char *kernel, tensor_io *io,
-                      const slm_encode_state *from, slm_encode_report *report) {
-    const slm_encoder_options options = {.struct_size = sizeof options, .scale_per_run = per_run, .threads = threads, .kernel = kernel};
+static slm_status run_trying(const slm_coding *coding, bool per_run, unsigned candidates, unsigned threads, const char *kernel,
+                             tensor_io *io, const slm_encode_state *from, slm_encode_report *report) {
+    const slm_encoder_options options = {
+        .struct_size = sizeof options, .scale_per_run = per_run, .threads = threads, .kernel = kernel, .scale_candidates = candidates};
     const slm_encode_io calls = {
         .context = io, .read = read_weights, .write_scales = write_scales, .write_codes = write_codes, .save = save, .resume = from};
     slm_encoder *encoder;
@@ -61,6 +66,11 @@ static slm_status run(const slm_coding *coding, bool per_run, unsigned threads, 
     const slm_status status = slm_encode_tensor(encoder, io->elements != 0 ? io->elements : ELEMENTS, &calls, report, &error);
     slm_encoder_free(encoder);
     return status;
+}
+
+static slm_status run(const slm_coding *coding, bool per_run, unsigned threads, const char *kernel, tensor_io *io,
+                      const slm_encode_state *from, slm_encode_report *report) {
+    return run_trying(coding, per_run, 1, threads, kernel, io, from, report);
 }
 
 static slm_profile block_profile(uint8_t C) {
@@ -95,12 +105,21 @@ static void test_every_state(void **context) {
     const struct {
         slm_coding coding;
         bool per_run;
+        unsigned candidates; /* 0: the rule's scale alone */
     } cases[] = {
-        {{block_profile(8), 0, 0, ELEMENTS}, false},      {{block_profile(8), 0, 0, ELEMENTS / 2}, true}, /* runs of several pieces */
-        {{block_profile(7), 0, 0, ELEMENTS / 2}, true},   {{block_profile(7), 0, 0, 20}, true},           /* short last blocks */
-        {{block_profile(8), 6, 0x5EED, ELEMENTS}, false}, {{block_profile(8), 0, 0, 64}, false},
-        {{trellis_profile(), 5, 0x5EED, 64}, true},       {{trellis_profile(), 0, 0, 80}, false},
-        {{trellis_profile(), 0, 0, ELEMENTS / 2}, true},
+        {{block_profile(8), 0, 0, ELEMENTS}, false, 0},
+        {{block_profile(8), 0, 0, ELEMENTS / 2}, true, 0}, /* runs of several pieces */
+        {{block_profile(7), 0, 0, ELEMENTS / 2}, true, 0},
+        {{block_profile(7), 0, 0, 20}, true, 0}, /* short last blocks */
+        {{block_profile(8), 6, 0x5EED, ELEMENTS}, false, 0},
+        {{block_profile(8), 0, 0, 64}, false, 0},
+        {{trellis_profile(), 5, 0x5EED, 64}, true, 0},
+        {{trellis_profile(), 0, 0, 80}, false, 0},
+        {{trellis_profile(), 0, 0, ELEMENTS / 2}, true, 0},
+        {{block_profile(8), 0, 0, ELEMENTS}, false, 4},
+        {{block_profile(8), 0, 0, ELEMENTS / 2}, true, 3}, /* trials, codes, trials, codes */
+        {{trellis_profile(), 0, 0, 80}, false, 5},
+        {{trellis_profile(), 5, 0x5EED, 64}, true, 3}, /* tried within a piece: no state between them */
     };
     static float weights[ELEMENTS];
     static tensor_io whole, part;
@@ -110,20 +129,26 @@ static void test_every_state(void **context) {
     for (size_t c = 0; c < sizeof cases / sizeof cases[0]; c++) {
         const slm_coding *coding = &cases[c].coding;
         const bool per_run = cases[c].per_run;
+        const unsigned candidates = cases[c].candidates;
         const size_t code_bytes = (size_t)(ELEMENTS / coding->run_length * slm_profile_run_bytes(&coding->profile, coding->run_length));
         const size_t scales = per_run ? (size_t)(ELEMENTS / coding->run_length) : 1;
         slm_encode_report report, again;
         memset(&whole, 0, sizeof whole);
         whole.weights = part.weights = weights;
         whole.stop_after = SIZE_MAX;
-        OK(run(coding, per_run, 1, NULL, &whole, NULL, &report));
-        assert_true(whole.state_count >= 2);
+        OK(run_trying(coding, per_run, candidates, 1, NULL, &whole, NULL, &report));
+        const bool parts = per_run && coding->profile.coding == SLM_CODING_BLOCK && coding->run_length == ELEMENTS / 2;
+        assert_true(whole.state_count >= (parts ? 4 : 2));
+        size_t trials = 0;
+        for (size_t s = 0; s < whole.state_count; s++)
+            trials += whole.states[s].trial > 0;
+        assert_true((trials > 0) == (candidates > 1 && (!per_run || parts)));
         const slm_encode_state *last = &whole.states[whole.state_count - 1];
         assert_true(last->elements == ELEMENTS && last->scales == scales && last->code_bytes == code_bytes);
         same_report(&last->report, &report);
         for (size_t s = 0; s < whole.state_count; s++) {
             take_over(&part, &whole, &whole.states[s]);
-            OK(run(coding, per_run, 1 + (unsigned)s % 3, s % 2 ? "scalar" : NULL, &part, &whole.states[s], &again));
+            OK(run_trying(coding, per_run, candidates, 1 + (unsigned)s % 3, s % 2 ? "scalar" : NULL, &part, &whole.states[s], &again));
             assert_memory_equal(part.scales, whole.scales, scales * sizeof *part.scales);
             assert_memory_equal(part.codes, whole.codes, code_bytes);
             same_report(&again, &report);
@@ -134,7 +159,7 @@ static void test_every_state(void **context) {
             memset(part.codes, 0, sizeof part.codes);
             part.state_count = 0;
             part.stop_after = stop;
-            const slm_status status = run(coding, per_run, 1 + (unsigned)stop % 3, NULL, &part, NULL, &again);
+            const slm_status status = run_trying(coding, per_run, candidates, 1 + (unsigned)stop % 3, NULL, &part, NULL, &again);
             if (stop % 3 != 0 && status == SLM_OK)
                 continue; /* several threads move on by several pieces at once, and so less often */
             assert_int_equal(status, SLM_E_CANCELLED);
@@ -142,7 +167,7 @@ static void test_every_state(void **context) {
             assert_memory_equal(part.codes, whole.codes, (size_t)from.code_bytes);
             part.state_count = 0;
             part.stop_after = SIZE_MAX;
-            OK(run(coding, per_run, 3, NULL, &part, &from, &again));
+            OK(run_trying(coding, per_run, candidates, 3, NULL, &part, &from, &again));
             assert_memory_equal(part.scales, whole.scales, scales * sizeof *part.scales);
             assert_memory_equal(part.codes, whole.codes, code_bytes);
             same_report(&again, &report);
@@ -251,6 +276,51 @@ static void test_foreign_scale(void **context) {
             io.state_count = 0;
             assert_int_equal(run(&codings[c], false, 2, NULL, &io, &bad, &report), SLM_E_ARGUMENT);
         }
+    }
+}
+
+/* A state of a scale being tried that no such trial comes to. */
+static void test_foreign_trials(void **context) {
+    (void)context;
+    enum { CANDIDATES = 4 };
+    static float weights[ELEMENTS];
+    static tensor_io io;
+    slm_encode_report report;
+    const slm_coding codings[] = {{block_profile(8), 0, 0, ELEMENTS}, {trellis_profile(), 0, 0, 80}};
+    for (size_t c = 0; c < 2; c++) {
+        memset(&io, 0, sizeof io);
+        for (size_t i = 0; i < ELEMENTS; i++)
+            weights[i] = (float)(i % 7) - 3;
+        io.weights = weights;
+        io.stop_after = SIZE_MAX;
+        OK(run_trying(&codings[c], false, CANDIDATES, 1, NULL, &io, NULL, &report));
+        slm_encode_state good = {0};
+        for (size_t s = 0; s < io.state_count && io.states[s].trial < 3; s++)
+            good = io.states[s];
+        assert_true(good.trial == 2 && good.elements == 0 && good.scales == 0 && good.code_bytes == 0);
+        for (int field = 0; field < 13; field++) {
+            slm_encode_state bad = good;
+            unsigned candidates = CANDIDATES;
+            switch (field) {
+            case 0: bad.trial = CANDIDATES + 1; break;
+            case 1: bad.trial = UINT_MAX; break;
+            case 2: bad.rule = 0; break;
+            case 3: bad.rule = 0x7f80; break;
+            case 4: bad.scale ^= 0x4000; break; /* none of the candidates */
+            case 5: bad.least = NAN; break;
+            case 6: bad.least = -1; break;
+            case 7: bad.trial_error = INFINITY; break;
+            case 8: bad.scales = 1; break;
+            case 9: bad.elements = 80; break;
+            case 10: bad.pieces = 0; break;
+            case 11: bad.report.squared_error = NAN; break;
+            default: candidates = 1; break;
+            }
+            io.state_count = 0;
+            assert_int_equal(run_trying(&codings[c], false, candidates, 2, NULL, &io, &bad, &report), SLM_E_ARGUMENT);
+        }
+        io.state_count = 0;
+        assert_int_equal(run_trying(&codings[1], true, CANDIDATES, 2, NULL, &io, &good, &report), SLM_E_ARGUMENT); /* within pieces */
     }
 }
 
@@ -446,6 +516,7 @@ int main(void) {
         cmocka_unit_test(test_states_of_other_kernels),
         cmocka_unit_test(test_foreign_states),
         cmocka_unit_test(test_foreign_scale),
+        cmocka_unit_test(test_foreign_trials),
         cmocka_unit_test(test_adopt),
         cmocka_unit_test_setup_teardown(test_found_again, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(test_long_names, make_folder, remove_folder),

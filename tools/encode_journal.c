@@ -102,7 +102,7 @@ static double double_of(uint64_t bits) {
     return value;
 }
 
-#define RECORD_FIELDS 16
+#define RECORD_FIELDS 21
 
 static void to_fields(const record *r, uint64_t fields[RECORD_FIELDS]) {
     const slm_encode_state *s = &r->state;
@@ -122,7 +122,12 @@ static void to_fields(const record *r, uint64_t fields[RECORD_FIELDS]) {
                                          report->blocks,
                                          report->examined,
                                          bits_of(report->weighted_norm),
-                                         bits_of(report->weighted_error)};
+                                         bits_of(report->weighted_error),
+                                         s->trial,
+                                         s->rule,
+                                         bits_of(s->least),
+                                         bits_of(s->trial_error),
+                                         s->trial_examined};
     memcpy(fields, all, sizeof all);
 }
 
@@ -137,7 +142,12 @@ static record from_fields(const uint64_t f[RECORD_FIELDS], uint64_t sum) {
                   .group = f[6],
                   .pieces = f[7],
                   .scale = (uint16_t)f[8],
-                  .report = {double_of(f[9]), double_of(f[10]), double_of(f[11]), f[12], f[13], double_of(f[14]), double_of(f[15])}},
+                  .report = {double_of(f[9]), double_of(f[10]), double_of(f[11]), f[12], f[13], double_of(f[14]), double_of(f[15])},
+                  .trial = (unsigned)f[16],
+                  .rule = (uint16_t)f[17],
+                  .least = double_of(f[18]),
+                  .trial_error = double_of(f[19]),
+                  .trial_examined = f[20]},
         .sum = sum};
 }
 

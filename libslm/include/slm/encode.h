@@ -98,6 +98,12 @@ typedef struct slm_encode_state {
     uint64_t group, pieces;
     uint16_t scale;
     slm_encode_report report; /* of those elements */
+    /* Where several scales are tried for one group (scale_candidates), and its codes are yet to come: */
+    unsigned trial;     /* 1 for the first; 0: codes are being written */
+    uint16_t rule;      /* the scale around which they lie; `scale` is the best of those before this one */
+    double least;       /* what `scale` errs */
+    double trial_error; /* this one's, so far */
+    uint64_t trial_examined;
 } slm_encode_state;
 
 /* Where weights come from and codes go. Called from every worker thread at once. */

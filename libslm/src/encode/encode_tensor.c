@@ -25,6 +25,15 @@ typedef struct piece_result {
     search_stats search;
 } piece_result;
 
+/* The scales that are tried for a group. */
+typedef struct scale_trials {
+    unsigned number;     /* the one at hand */
+    uint16_t rule;       /* they lie around it */
+    uint16_t best;       /* of those before */
+    double least;        /* what that errs */
+    search_stats before; /* of the groups before, with what trials that are done examined */
+} scale_trials;
+
 typedef struct encode_job {
     const slm_encoder *encoder;
     const slm_encode_io *io;
@@ -35,6 +44,7 @@ typedef struct encode_job {
     uint64_t together; /* pieces taken at once */
     pass pass;
     uint16_t scale;
+    scale_trials trials; /* while trying */
     /* Under the lock: */
     pthread_mutex_t lock;
     pthread_cond_t moved;
@@ -100,18 +110,29 @@ static place place_of(const encode_job *job, uint64_t piece, uint64_t count) {
     return at;
 }
 
-/* The group's first `pieces` pieces are done, and all groups before it. */
+/* The group's first `pieces` pieces are done, with all groups before it, or with the scale that is tried. */
 static slm_encode_state state_of(const encode_job *job, uint64_t pieces, const search_stats *search) {
     const slm_encoder *encoder = job->encoder;
+    slm_encode_state state = {.group = job->first_run, .pieces = pieces, .scale = job->scale};
     place at = {job->shape, job->first_run + job->runs, 0};
-    if (pieces < job->pieces) {
+    if (job->pass == PASS_TRY) {
+        const scale_trials *trials = &job->trials;
+        at.run = job->first_run;
+        state.scale = trials->best;
+        state.trial = trials->number + 1;
+        state.rule = trials->rule;
+        state.least = trials->least;
+        state.trial_error = search->weighted_error;
+        state.trial_examined = search->examined;
+        search = &trials->before;
+    } else if (pieces < job->pieces) {
         at = place_of(job, pieces, 1);
     }
-    slm_encode_state state = {.group = job->first_run, .pieces = pieces, .scale = job->scale};
     state.elements = at.run * encoder->coding.run_length + at.column;
     state.code_bytes = at.run * slmi_encode_code_bytes(encoder, encoder->coding.run_length);
     state.code_bytes += at.column > 0 ? slmi_encode_code_bytes(encoder, at.column) : 0;
-    state.scales = !encoder->scale_per_run ? 1 : job->pass == PASS_SCALE_AND_CODE ? at.run : job->first_run + 1;
+    const uint64_t group_scales = job->pass == PASS_TRY ? 0 : 1;
+    state.scales = !encoder->scale_per_run ? group_scales : job->pass == PASS_SCALE_AND_CODE ? at.run : job->first_run + group_scales;
     state.report = (slm_encode_report){search->squared_norm, search->squared_error, search->maximum_error, search->blocks,
                                        search->examined,     search->weighted_norm, search->weighted_error};
     return state;
@@ -219,7 +240,7 @@ static void *work(void *argument) {
                 search_stats_add(&start->totals->search, &first->search);
                 memset(first, 0, sizeof *first);
             }
-            if (job->finished > before && job->pass >= PASS_CODE && job->io->save != NULL) {
+            if (job->finished > before && job->pass != PASS_MEASURE && job->io->save != NULL) {
                 const slm_encode_state state = state_of(job, job->finished, &start->totals->search);
                 const slm_status saved = job->io->save(job->io->context, &state);
                 if (saved != SLM_OK && job->status == SLM_OK) {
@@ -329,27 +350,34 @@ static slm_status choose_group_scale(encode_job *job, encode_worker *worker, con
     return status;
 }
 
-/* Codes the whole group with each candidate around job->scale, keeping nothing but the error. */
-static slm_status search_group_scales(encode_job *job, encode_worker *workers, unsigned threads, search_stats *spent) {
+static unsigned list_candidates(const encode_job *job, uint16_t *candidates) {
+    return slmi_scale_candidates(&job->encoder->coding, job->trials.rule, job->encoder->candidates, candidates);
+}
+
+/* Codes the whole group with each candidate from job->trials on, keeping nothing but the error; the first of them from piece `first` on,
+ * to which `trial` came. */
+static slm_status search_group_scales(encode_job *job, uint64_t first, job_totals trial, encode_worker *workers, unsigned threads) {
+    scale_trials *trials = &job->trials;
     uint16_t candidates[SCALE_CANDIDATES_MAX];
-    const unsigned count = slmi_scale_candidates(&job->encoder->coding, job->scale, job->encoder->candidates, candidates);
-    job->scale = candidates[0];
-    double least = 0;
-    for (unsigned i = 0; count > 1 && i < count; i++) {
-        const uint16_t best = job->scale;
-        job_totals trial = {0};
-        job->scale = candidates[i];
-        const slm_status status = run_pass(job, PASS_TRY, 0, workers, threads, &trial);
+    const unsigned count = list_candidates(job, candidates);
+    if (count == 1) {
+        trials->best = candidates[0];
+    }
+    for (; count > 1 && trials->number < count; trials->number++) {
+        job->scale = candidates[trials->number];
+        const slm_status status = run_pass(job, PASS_TRY, first, workers, threads, &trial);
         if (status != SLM_OK) {
             return status;
         }
-        spent->examined += trial.search.examined;
-        if (i > 0 && !(trial.search.weighted_error < least)) {
-            job->scale = best;
-        } else {
-            least = trial.search.weighted_error;
+        trials->before.examined += trial.search.examined;
+        if (trials->number == 0 || trial.search.weighted_error < trials->least) {
+            trials->best = job->scale;
+            trials->least = trial.search.weighted_error;
         }
+        trial = (job_totals){0};
+        first = 0;
     }
+    job->scale = trials->best;
     return SLM_OK;
 }
 
@@ -359,12 +387,14 @@ static void set_group(encode_job *job, uint64_t first_run, uint64_t runs) {
     job->pieces = count_pieces(job);
 }
 
+static bool can_be_sum(double value) { return value >= 0 && isfinite(value); }
+
 /* Sums of squares, and a largest error. */
 static bool can_be_report(const slm_encode_report *report) {
     const double sums[] = {report->squared_norm, report->squared_error, report->maximum_error, report->weighted_norm,
                            report->weighted_error};
     for (size_t i = 0; i < sizeof sums / sizeof sums[0]; i++) {
-        if (!(sums[i] >= 0 && isfinite(sums[i]))) {
+        if (!can_be_sum(sums[i])) {
             return false;
         }
     }
@@ -376,8 +406,28 @@ static bool can_be_scale(const slm_encoder *encoder, uint16_t scale) {
     return slm_decoder_init(&decoder, &encoder->coding, "scalar") == SLM_OK && slm_decoder_check_scale(&decoder, scale) == SLM_OK;
 }
 
-/* Sets the job to the group and scale of a state that can be one of its own; *first is the group's next piece. */
-static bool resume_group(encode_job *job, const slm_encode_state *from, uint64_t groups, job_totals *totals, uint64_t *first) {
+/* Sets the job to the trial of a state that can be one of its own. */
+static bool resume_trial(encode_job *job, const slm_encode_state *from, search_stats *trial) {
+    uint16_t candidates[SCALE_CANDIDATES_MAX];
+    job->pass = PASS_TRY;
+    job->trials = (scale_trials){.number = from->trial - 1, .rule = from->rule, .best = from->scale, .least = from->least};
+    trial->weighted_error = from->trial_error;
+    trial->examined = from->trial_examined;
+    if (job->encoder->candidates <= 1 || !can_be_scale(job->encoder, from->rule)) {
+        return false;
+    }
+    const unsigned count = list_candidates(job, candidates);
+    bool known = from->trial == 1;
+    for (unsigned i = 0; i + 1 < from->trial && i < count; i++) {
+        known = known || candidates[i] == from->scale;
+    }
+    return count > 1 && from->trial <= count && known && can_be_sum(from->least) && can_be_sum(from->trial_error);
+}
+
+/* Sets the job to the group and scale of a state that can be one of its own; *first is the group's next piece, `trial` what the scale that
+ * was being tried came to. */
+static bool resume_group(encode_job *job, const slm_encode_state *from, uint64_t groups, job_totals *totals, job_totals *trial,
+                         uint64_t *first) {
     if (from->group >= groups) {
         return false;
     }
@@ -386,16 +436,20 @@ static bool resume_group(encode_job *job, const slm_encode_state *from, uint64_t
     }
     job->scale = from->scale;
     job->pass = job->encoder->scale_per_run && !job->shape.is_part ? PASS_SCALE_AND_CODE : PASS_CODE;
+    if (from->trial > 0 && (job->pass != PASS_CODE || !resume_trial(job, from, &trial->search))) {
+        return false;
+    }
     const slm_encode_report *report = &from->report;
     if (!can_be_report(report) || (job->pass == PASS_CODE && !can_be_scale(job->encoder, job->scale))) {
         return false;
     }
     totals->search = (search_stats){report->squared_norm, report->squared_error, report->maximum_error, report->blocks,
                                     report->examined,     report->weighted_norm, report->weighted_error};
+    job->trials.before = totals->search;
     if (from->pieces == 0 || from->pieces > job->pieces) {
         return false;
     }
-    const slm_encode_state expected = state_of(job, from->pieces, &totals->search);
+    const slm_encode_state expected = state_of(job, from->pieces, job->pass == PASS_TRY ? &trial->search : &totals->search);
     *first = from->pieces;
     return from->elements == expected.elements && from->scales == expected.scales && from->code_bytes == expected.code_bytes;
 }
@@ -404,10 +458,12 @@ static slm_status encode_groups(encode_job *job, encode_worker *workers, unsigne
     const bool per_run = job->encoder->scale_per_run, at_once = per_run && !job->shape.is_part;
     const uint64_t group_runs = per_run && !at_once ? 1 : runs;
     uint64_t first = 0; /* piece of the group at hand: above 0 in one that is resumed */
+    job_totals trial = {0};
     set_group(job, 0, group_runs);
-    if (job->io->resume != NULL && !resume_group(job, job->io->resume, runs / group_runs, totals, &first)) {
+    if (job->io->resume != NULL && !resume_group(job, job->io->resume, runs / group_runs, totals, &trial, &first)) {
         return SLM_E_ARGUMENT;
     }
+    bool tries = first > 0 && job->pass == PASS_TRY;
     if (at_once) {
         return run_pass(job, PASS_SCALE_AND_CODE, first, workers, threads, totals);
     }
@@ -419,12 +475,17 @@ static slm_status encode_groups(encode_job *job, encode_worker *workers, unsigne
             if (status == SLM_OK) {
                 status = choose_group_scale(job, &workers[0], &totals->weights);
             }
-            if (status == SLM_OK && job->encoder->candidates > 1 && totals->weights.maximum > 0) {
-                status = search_group_scales(job, workers, threads, &totals->search);
-            }
-            if (status == SLM_OK) {
-                status = job->io->write_scales(job->io->context, per_run ? job->first_run : 0, 1, &job->scale);
-            }
+            job->trials = (scale_trials){.rule = job->scale, .best = job->scale, .before = totals->search};
+            tries = job->encoder->candidates > 1 && totals->weights.maximum > 0;
+        }
+        if (status == SLM_OK && tries) {
+            status = search_group_scales(job, first, trial, workers, threads);
+            totals->search = job->trials.before;
+            trial = (job_totals){0};
+            first = 0;
+        }
+        if (status == SLM_OK && first == 0) {
+            status = job->io->write_scales(job->io->context, per_run ? job->first_run : 0, 1, &job->scale);
         }
         if (status == SLM_OK) {
             status = run_pass(job, PASS_CODE, first, workers, threads, totals);
