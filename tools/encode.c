@@ -242,8 +242,12 @@ static bool open_and_plan(encode_command *c, fault *f) {
     ok = ok && plan_scan(&job->plan, job->cp, f);
     progress_stop(c->scan);
     c->scan = NULL;
-    job->progress = ok ? progress_start("choosing by samples", job->plan.coded_elements, PROGRESS_WEIGHTS) : NULL;
-    ok = ok && encode_choose(job, f);
+    return ok;
+}
+
+static bool choose_and_lay_out(encode_job *job, fault *f) {
+    job->progress = progress_start("choosing by samples", job->plan.coded_elements, PROGRESS_WEIGHTS);
+    bool ok = encode_choose(job, f);
     progress_stop(job->progress);
     job->progress = NULL;
     return ok && encode_layout(job, f);
@@ -257,6 +261,9 @@ static void name_nonfinite(const encode_job *job) {
 }
 
 static int dry_run(encode_command *c) {
+    fault f;
+    if (!choose_and_lay_out(&c->job, &f))
+        return fault_report(&f, c->job.input);
     double estimate = encode_estimate(&c->job);
     if (c->json)
         return encode_print_json(&c->job, false, estimate);
@@ -271,6 +278,12 @@ static int write_file(encode_command *c) {
     encode_job *job = &c->job;
     fault f;
     if (!encode_output_create(&c->output, job, &f))
+        return fault_report(&f, job->output);
+    if (!choose_and_lay_out(job, &f)) {
+        c->output.worthless = f.kind == FAULT_USAGE; /* it cannot be, however often it is tried */
+        return fault_report(&f, job->input);
+    }
+    if (!encode_output_size(&c->output, job, &f))
         return fault_report(&f, job->output);
     job->progress = progress_start("encoding", job->plan.coded_elements, PROGRESS_WEIGHTS);
     bool ok = encode_fill(job, &f);

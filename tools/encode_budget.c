@@ -81,12 +81,12 @@ bool budget_measure(budget *b, sampler *s, size_t tensor, fault *f) {
     const uint64_t elements = checkpoint_tensor(b->job->cp, tensor)->elements;
     const double times = (double)elements / (double)s->count * (is_weighted(entry) ? mean_of(entry) : b->mean);
     for (size_t i = 0; i < BUDGET_CHOICES && profiles[i] != NULL; i++) {
-        slm_encode_report report;
+        sample_trial trial;
         budget_choice choice = {.coding = coding_for(&entry->coding, slm_profile_by_name(profiles[i]))};
-        if (!sampler_try(s, &choice.coding, &report, f))
+        if (!sampler_try(s, &choice.coding, &trial, f))
             return false;
         choice.bytes = bytes_of(&choice.coding, entry->scale_per_run, elements);
-        choice.error = report.weighted_error * times;
+        choice.error = trial.error * times;
         add_choice(&b->tensors[tensor], &choice);
     }
     return true;

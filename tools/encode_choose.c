@@ -30,12 +30,12 @@ static bool choose_rotation(sampler *s, plan_tensor *entry, fault *f) {
     double least = INFINITY;
     for (unsigned i = 0; i < count; i++) {
         slm_coding tried = usual;
-        slm_encode_report report;
+        sample_trial trial;
         tried.rotation = sizes[i];
         tried.sign_seed = sizes[i] > 0 ? SLM_DEFAULT_SIGN_SEED : 0;
-        if (!sampler_try(s, &tried, &report, f))
+        if (!sampler_try(s, &tried, &trial, f))
             return false;
-        const double error = report.weighted_norm > 0 ? sqrt(report.weighted_error / report.weighted_norm) : 0;
+        const double error = trial.norm > 0 ? sqrt(trial.error / trial.norm) : 0;
         entry->rotations[entry->rotations_tried++] = (plan_rotation){sizes[i], error};
         if (i == 0 || error < WORTH * least) {
             least = error;
@@ -55,8 +55,7 @@ static bool choose(sampler *s, budget *b, size_t tensor, fault *f) {
     const bool profile = rules->bits > 0 && !entry->is_named;
     if (!rotation && !profile)
         return true;
-    return sampler_take(s, entry, checkpoint_tensor(s->job->cp, tensor), f) && (!rotation || choose_rotation(s, entry, f)) &&
-           (!profile || budget_measure(b, s, tensor, f));
+    return sampler_take(s, tensor, f) && (!rotation || choose_rotation(s, entry, f)) && (!profile || budget_measure(b, s, tensor, f));
 }
 
 bool encode_choose(encode_job *job, fault *f) {

@@ -69,7 +69,7 @@ static bool sum_side_files(const encode_job *job, XXH3_state_t *state, uint64_t 
     return true;
 }
 
-/* How every tensor is coded: what the options came to. */
+/* How every tensor is coded: what the options came to, before anything is tried on samples. */
 static uint64_t sum_plan(const encode_job *job, XXH3_state_t *state) {
     XXH3_64bits_reset(state);
     for (size_t i = 0; i < job->plan.count; i++) {
@@ -91,7 +91,7 @@ static uint64_t sum_plan(const encode_job *job, XXH3_state_t *state) {
 
 /* Whether every value is there: the makers give NULL where memory is short, and setting that fails. */
 static bool complete(const json_t *identity) {
-    static const char *const keys[] = {"program", "options", "files", "side files", "file bytes", "plan"};
+    static const char *const keys[] = {"program", "options", "files", "side files", "plan"};
     bool all = true;
     for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
         all = all && json_object_get(identity, keys[i]) != NULL;
@@ -117,7 +117,6 @@ json_t *identity_make(const encode_job *job, fault *f) {
         report_set(identity, "options", options_of(&job->rules));
         report_set(identity, "files", json_incref(files));
         report_set(identity, "side files", report_sum(side));
-        report_set(identity, "file bytes", report_u64(slm_layout_file_size(job->layout)));
         report_set(identity, "plan", report_sum(sum_plan(job, state)));
         ok = (ok && complete(identity)) || fault_system(f, ENOMEM, "cannot describe the job");
     }

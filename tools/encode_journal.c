@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,6 +26,11 @@ typedef struct tensor_progress {
     bool resumed, pending;
 } tensor_progress;
 
+typedef struct tensor_trials {
+    unsigned count;
+    sample_trial trials[SAMPLE_TRIALS_MAX];
+} tensor_trials;
+
 typedef struct record {
     size_t tensor;
     uint64_t first_scale, first_code_byte; /* up to the state's own */
@@ -40,11 +46,13 @@ struct encode_journal {
     uint64_t end; /* where the next line goes */
     double interval, flushed;
     bool folder_synchronised;
+    bool trial_pending; /* one is written that is not durable */
     tensor_progress *tensors;
     size_t *pending;
     size_t pending_count;
     record *records; /* as read */
-    size_t record_count;
+    size_t record_count, record_places;
+    tensor_trials **trials; /* as read; NULL for a tensor without any */
 };
 
 static double now(void) {
@@ -151,32 +159,39 @@ static record from_fields(const uint64_t f[RECORD_FIELDS], uint64_t sum) {
         .sum = sum};
 }
 
-static bool put_record(encode_journal *j, const record *r, fault *f) {
-    char text[(RECORD_FIELDS + 1) * 17 + 8];
-    uint64_t fields[RECORD_FIELDS];
-    to_fields(r, fields);
-    int length = snprintf(text, sizeof text, "coded");
-    for (size_t i = 0; i < RECORD_FIELDS; i++)
+#define CODED "coded" /* a record's fields, and the sum of its bytes */
+#define TRIED "tried" /* tensor, number of the trial, squared norm and error */
+#define TRIED_FIELDS 4
+#define FIELDS_MAX (RECORD_FIELDS + 1)
+
+static bool put_fields(encode_journal *j, const char *word, const uint64_t *fields, size_t count, fault *f) {
+    char text[FIELDS_MAX * 17 + 8];
+    int length = snprintf(text, sizeof text, "%s", word);
+    for (size_t i = 0; i < count; i++)
         length += snprintf(text + length, sizeof text - (size_t)length, " %" PRIx64, fields[i]);
-    length += snprintf(text + length, sizeof text - (size_t)length, " %" PRIx64, r->sum);
     return put_line(j, text, (size_t)length, f);
 }
 
 /* `text` ends where its line's sum begins, with a space. */
-static bool parse_record(const char *text, record *r) {
-    uint64_t fields[RECORD_FIELDS + 1];
-    if (strncmp(text, "coded", 5) != 0)
+static bool parse_fields(const char *text, const char *word, uint64_t *fields, size_t count) {
+    if (strncmp(text, word, strlen(word)) != 0)
         return false;
-    text += 5;
-    for (size_t i = 0; i <= RECORD_FIELDS; i++) {
+    text += strlen(word);
+    for (size_t i = 0; i < count; i++) {
         char *end;
         fields[i] = strtoull(text, &end, 16);
         if (end == text)
             return false;
         text = end;
     }
-    *r = from_fields(fields, fields[RECORD_FIELDS]);
     return true;
+}
+
+static bool put_record(encode_journal *j, const record *r, fault *f) {
+    uint64_t fields[RECORD_FIELDS + 1];
+    to_fields(r, fields);
+    fields[RECORD_FIELDS] = r->sum;
+    return put_fields(j, CODED, fields, RECORD_FIELDS + 1, f);
 }
 
 /* ---- Opening ---- */
@@ -192,22 +207,55 @@ static bool read_seconds(double *seconds, fault *f) {
            fault_set(f, FAULT_USAGE, "SLM_JOURNAL_SECONDS is '%s', no number of seconds up to 3600", text);
 }
 
-static bool add_record(encode_journal *j, const record *r, size_t *capacity) {
-    if (j->record_count == *capacity) {
-        size_t more = *capacity > 0 ? 2 * *capacity : 64;
+static bool add_record(encode_journal *j, const record *r) {
+    if (j->record_count == j->record_places) {
+        size_t more = j->record_places > 0 ? 2 * j->record_places : 64;
         record *records = realloc(j->records, more * sizeof *records);
         if (records == NULL)
             return false;
         j->records = records;
-        *capacity = more;
+        j->record_places = more;
     }
     j->records[j->record_count++] = *r;
     return true;
 }
 
+static bool is_square(double value) { return value >= 0 && isfinite(value); }
+
+/* False where memory is short; *sound where the trial is the tensor's next. */
+static bool add_trial(encode_journal *j, const uint64_t fields[TRIED_FIELDS], bool *sound) {
+    const sample_trial trial = {double_of(fields[2]), double_of(fields[3])};
+    *sound = false;
+    if (fields[0] >= j->job->plan.count || fields[1] >= SAMPLE_TRIALS_MAX || !is_square(trial.norm) || !is_square(trial.error))
+        return true;
+    tensor_trials **known = &j->trials[fields[0]];
+    if (*known == NULL)
+        *known = calloc(1, sizeof **known);
+    if (*known == NULL)
+        return false;
+    *sound = fields[1] == (*known)->count;
+    if (*sound)
+        (*known)->trials[(*known)->count++] = trial;
+    return true;
+}
+
+/* Takes a line; *sound where it says something. */
+static bool add_line(encode_journal *j, const char *text, bool *sound, fault *f) {
+    uint64_t fields[FIELDS_MAX];
+    bool ok;
+    if (parse_fields(text, TRIED, fields, TRIED_FIELDS)) {
+        ok = add_trial(j, fields, sound);
+    } else {
+        *sound = parse_fields(text, CODED, fields, RECORD_FIELDS + 1);
+        const record r = *sound ? from_fields(fields, fields[RECORD_FIELDS]) : (record){0};
+        ok = !*sound || add_record(j, &r);
+    }
+    return ok || fault_system(f, ENOMEM, "cannot read the journal");
+}
+
 /* Reads what is sound from the journal's begin on. A line that is cut or damaged ends it: it was being written when all ended. */
 static bool read_lines(encode_journal *j, char *text, size_t size, const json_t *identity, fault *f) {
-    size_t whole = 0, capacity = 0;
+    size_t whole = 0;
     size_t length = check_line(text, size, &whole);
     if (length == SIZE_MAX)
         return true;
@@ -223,11 +271,11 @@ static bool read_lines(encode_journal *j, char *text, size_t size, const json_t 
     if (then == NULL)
         return true;
     for (size_t at = whole; at < size; at += whole) {
-        record r;
-        if (check_line(text + at, size - at, &whole) == SIZE_MAX || !parse_record(text + at, &r))
+        bool sound = check_line(text + at, size - at, &whole) != SIZE_MAX;
+        if (sound && !add_line(j, text + at, &sound, f))
+            return false;
+        if (!sound)
             break;
-        if (!add_record(j, &r, &capacity))
-            return fault_system(f, ENOMEM, "cannot read the journal");
         j->end = at + whole;
     }
     if (j->end == 0)
@@ -292,8 +340,10 @@ bool journal_open(encode_journal **journal, const encode_job *job, const slm_fil
                           .path = strdup(path),
                           .flushed = now(),
                           .tensors = calloc(count, sizeof *j->tensors),
-                          .pending = calloc(count, sizeof *j->pending)};
-    bool ok = (j->path != NULL && j->tensors != NULL && j->pending != NULL) || fault_system(f, ENOMEM, "cannot keep a journal");
+                          .pending = calloc(count, sizeof *j->pending),
+                          .trials = calloc(count, sizeof(tensor_trials *))};
+    bool ok = (j->path != NULL && j->tensors != NULL && j->pending != NULL && j->trials != NULL) ||
+              fault_system(f, ENOMEM, "cannot keep a journal");
     if (!(ok && read_seconds(&j->interval, f) && start(j, found, f))) {
         journal_close(j);
         return false;
@@ -311,6 +361,9 @@ void journal_close(encode_journal *j) {
     free(j->tensors);
     free(j->pending);
     free(j->records);
+    for (size_t i = 0; j->trials != NULL && i < j->job->plan.count; i++)
+        free(j->trials[i]);
+    free(j->trials);
     free(j);
 }
 
@@ -418,7 +471,8 @@ bool journal_flush(encode_journal *j, const slm_writer *writer, bool at_once, fa
     slm_status status = j->pending_count > 0 ? slm_file_sync(j->file, &error) : SLM_OK;
     if (status != SLM_OK)
         return fault_slm(f, status, &error, "cannot write");
-    if (j->pending_count > 0 && !j->folder_synchronised)
+    const bool any = j->pending_count > 0 || j->trial_pending;
+    if (any && !j->folder_synchronised)
         synchronise_folder(j);
     for (size_t i = 0; i < j->pending_count; i++) {
         tensor_progress *p = &j->tensors[j->pending[i]];
@@ -432,12 +486,27 @@ bool journal_flush(encode_journal *j, const slm_writer *writer, bool at_once, fa
         p->code_bytes_recorded = p->state.code_bytes;
         p->pending = false;
     }
-    int number = j->pending_count > 0 ? make_durable(j->fd) : 0;
+    int number = any ? make_durable(j->fd) : 0;
     if (number != 0)
         return fault_system(f, number, "cannot write the journal");
     j->pending_count = 0;
+    j->trial_pending = false;
     j->flushed = now();
     return true;
+}
+
+unsigned journal_trials(const encode_journal *j, size_t tensor, sample_trial *trials) {
+    const tensor_trials *known = j->trials[tensor];
+    if (known == NULL)
+        return 0;
+    memcpy(trials, known->trials, known->count * sizeof *trials);
+    return known->count;
+}
+
+bool journal_note_trial(encode_journal *j, size_t tensor, unsigned number, const sample_trial *trial, fault *f) {
+    const uint64_t fields[TRIED_FIELDS] = {tensor, number, bits_of(trial->norm), bits_of(trial->error)};
+    j->trial_pending = true;
+    return put_fields(j, TRIED, fields, TRIED_FIELDS, f) && journal_flush(j, NULL, false, f);
 }
 
 bool journal_note(encode_journal *j, const slm_writer *writer, size_t tensor, const slm_encode_state *state, fault *f) {

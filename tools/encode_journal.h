@@ -1,16 +1,17 @@
 /* tools/encode_journal.h: what makes an encoding that was cut off one that can be gone on with.
  *
  * Beside the unfinished file .slm-NAME.part stands .slm-NAME.journal, text of one record a line, each with the XXH3-64 of its own bytes.
- * The first says what is encoded and how (encode_identity.c); each other one how far a coded tensor has come: the encoder's state, and the
- * XXH3-64 of the bytes that were added since the tensor's last record. A record is written only when the bytes it speaks of are durable.
- * Only the search is recorded: raw tensors and side files are copied anew, which takes no longer than checking them would.
+ * The first says what is encoded and how (encode_identity.c). Then come what was tried on samples, a trial a line, and at last how far
+ * coded tensors have come: the encoder's state, and the XXH3-64 of the bytes that were added since the tensor's last record. Such a record
+ * is written only when the bytes it speaks of are durable. Only searches are recorded: raw tensors and side files are copied anew, which
+ * takes no longer than checking them would.
  */
 #ifndef TOOLS_ENCODE_JOURNAL_H
 #define TOOLS_ENCODE_JOURNAL_H
 
 #include <jansson.h>
 
-#include "encode_job.h"
+#include "encode_sample.h"
 
 typedef struct encode_journal encode_journal;
 
@@ -22,6 +23,10 @@ bool identity_same(const json_t *then, const json_t *now, fault *f);
  * something else. Without it, or without a journal, an empty one is made. */
 bool journal_open(encode_journal **journal, const encode_job *job, const slm_file *file, const char *path, bool found, fault *f);
 void journal_close(encode_journal *journal); /* leaves it; NULL is allowed */
+
+/* What is known of a tensor's trials: how many, into `trials`, of SAMPLE_TRIALS_MAX places. And writes another one down. */
+unsigned journal_trials(const encode_journal *journal, size_t tensor, sample_trial *trials);
+bool journal_note_trial(encode_journal *journal, size_t tensor, unsigned number, const sample_trial *trial, fault *f);
 
 /* Checks what the records say against the bytes that are there, and gives the writer all that is as it was. Elements in *elements. */
 bool journal_apply(encode_journal *journal, slm_writer *writer, uint64_t *elements, fault *f);

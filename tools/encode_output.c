@@ -27,9 +27,6 @@ static bool create_stream(encode_output *o, encode_job *job, fault *f) {
     int number = unnamed_file(&o->stream);
     if (number != 0)
         return fault_system(f, number, "cannot create a temporary file");
-    /* Padding that is never written must be there to be read. */
-    if (ftruncate(o->stream, (off_t)slm_layout_file_size(job->layout)) != 0)
-        return fault_system(f, errno, "cannot size a temporary file");
     job->sink = (slm_sink){.context = o, .write_at = stream_write, .read_at = stream_read};
     return true;
 }
@@ -68,14 +65,20 @@ bool encode_output_create(encode_output *o, encode_job *job, fault *f) {
         message_warning("%s: what an earlier run had finished is given up; --resume would have gone on from there", o->path);
     else if (o->resume && !o->found)
         message_note("%s: nothing to resume, the encoding begins anew", o->path);
+    slm_file_sink(o->file, &job->sink);
+    return journal_open(&job->journal, job, o->file, o->journal_path, o->found && o->resume, f);
+}
+
+bool encode_output_size(encode_output *o, const encode_job *job, fault *f) {
+    const uint64_t size = slm_layout_file_size(job->layout);
+    /* Padding that is never written must be there to be read. */
+    if (encode_output_is_stream(o))
+        return ftruncate(o->stream, (off_t)size) == 0 || fault_system(f, errno, "cannot size a temporary file");
     /* Only a damaged one is longer than the file will be. */
     struct stat about;
     const char *part = slm_file_temporary(o->file);
-    if (stat(part, &about) == 0 && (uint64_t)about.st_size > slm_layout_file_size(job->layout) &&
-        truncate(part, (off_t)slm_layout_file_size(job->layout)) != 0)
-        return fault_system(f, errno, "cannot size the unfinished file");
-    slm_file_sink(o->file, &job->sink);
-    return journal_open(&job->journal, job, o->file, o->journal_path, o->found && o->resume, f);
+    return stat(part, &about) != 0 || (uint64_t)about.st_size <= size || truncate(part, (off_t)size) == 0 ||
+           fault_system(f, errno, "cannot size the unfinished file");
 }
 
 /* With the lock held: nothing is left to be removed, or to be told. */

@@ -18,8 +18,10 @@ typedef struct encode_output {
 
 bool encode_output_is_stream(const encode_output *o);
 
-/* Makes the file, or finds the one an earlier run left, and sets job->sink and job->journal. */
+/* Makes the file, or finds the one an earlier run left, and sets job->sink and job->journal. The layout may be yet to come. */
 bool encode_output_create(encode_output *o, encode_job *job, fault *f);
+/* Brings it to the layout's size. */
+bool encode_output_size(encode_output *o, const encode_job *job, fault *f);
 bool encode_output_commit(encode_output *o, encode_job *job, fault *f);
 /* Removes what was not committed, or with `resume` leaves it and says so. Frees job->journal. */
 void encode_output_close(encode_output *o, encode_job *job);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "command.h"
+#include "encode_journal.h"
 #include "profile_text.h"
 
 /* Weights of a sample: a 32nd of the tensor within these limits, at least one run or row. */
@@ -34,7 +35,9 @@ void sampler_free(sampler *s) {
     hessian_release(&s->hessian);
 }
 
-bool sampler_take(sampler *s, const plan_tensor *entry, const safetensors_tensor *t, fault *f) {
+bool sampler_take(sampler *s, size_t tensor, fault *f) {
+    const plan_tensor *entry = &s->job->plan.tensors[tensor];
+    const safetensors_tensor *t = checkpoint_tensor(s->job->cp, tensor);
     release(s);
     /* Where columns count differently whole rows are taken, so that each weight keeps its column. */
     const uint64_t run = entry->coding.run_length;
@@ -46,6 +49,9 @@ bool sampler_take(sampler *s, const plan_tensor *entry, const safetensors_tensor
     units = units < 1 ? 1 : units < all ? units : all;
     const size_t element = slm_dtype_bits(t->dtype) / 8;
     s->entry = entry;
+    s->tensor = tensor;
+    s->tried = 0;
+    s->known = s->job->journal != NULL ? journal_trials(s->job->journal, tensor, s->trials) : 0;
     s->count = units * unit;
     s->weights = malloc((size_t)s->count * sizeof *s->weights);
     s->piece = malloc((size_t)unit * element);
@@ -95,7 +101,7 @@ static bool get_encoder(sampler *s, const slm_coding *coding, slm_encoder **enco
     return true;
 }
 
-bool sampler_try(sampler *s, const slm_coding *coding, slm_encode_report *report, fault *f) {
+static bool search(sampler *s, const slm_coding *coding, sample_trial *trial, fault *f) {
     const size_t bytes = (size_t)(s->count / coding->run_length * slm_profile_run_bytes(&coding->profile, coding->run_length));
     if (bytes > s->code_bytes) {
         free(s->codes);
@@ -109,6 +115,7 @@ bool sampler_try(sampler *s, const slm_coding *coding, slm_encode_report *report
         return false;
     const importance_vector *vector = s->entry->importance;
     const slm_hessian *hessian;
+    slm_encode_report report;
     slm_error error = {0};
     if (!hessian_hold(&s->hessian, s->job->rules.hessian, s->entry->hessian, coding, s->job->threads, &hessian, f))
         return false;
@@ -117,6 +124,18 @@ bool sampler_try(sampler *s, const slm_coding *coding, slm_encode_report *report
     if (status == SLM_OK)
         status = slm_encoder_set_hessian(encoder, hessian, &error);
     if (status == SLM_OK)
-        status = slm_encode_memory(encoder, s->count, s->weights, s->scales, s->codes, report, &error);
-    return status == SLM_OK || fault_slm(f, status, &error, "cannot code a sample");
+        status = slm_encode_memory(encoder, s->count, s->weights, s->scales, s->codes, &report, &error);
+    if (status != SLM_OK)
+        return fault_slm(f, status, &error, "cannot code a sample");
+    *trial = (sample_trial){report.weighted_norm, report.weighted_error};
+    return true;
+}
+
+bool sampler_try(sampler *s, const slm_coding *coding, sample_trial *trial, fault *f) {
+    const unsigned number = s->tried++;
+    if (number < s->known) {
+        *trial = s->trials[number];
+        return true;
+    }
+    return search(s, coding, trial, f) && (s->job->journal == NULL || journal_note_trial(s->job->journal, s->tensor, number, trial, f));
 }

@@ -5,6 +5,12 @@
 #include "encode_job.h"
 
 #define SAMPLE_ENCODERS 12
+#define SAMPLE_TRIALS_MAX 16 /* of one tensor: every rotation and every profile of --bits */
+
+/* What a coding of the sample came to: squared norm and error, weighted where there is an importance or a Hessian. */
+typedef struct sample_trial {
+    double norm, error;
+} sample_trial;
 
 /* One profile's search. */
 typedef struct sample_encoder {
@@ -20,6 +26,9 @@ typedef struct sampler {
     hessian_holder hessian;
     /* Of the tensor at hand: */
     const plan_tensor *entry;
+    size_t tensor;
+    sample_trial trials[SAMPLE_TRIALS_MAX]; /* in their order, those that the journal knew */
+    unsigned known, tried;
     float *weights;
     uint64_t count;
     uint8_t *piece;
@@ -29,11 +38,10 @@ typedef struct sampler {
 } sampler;
 
 /* Reads a sample of the checkpoint's current tensor: whole runs or rows, evenly spread. */
-bool sampler_take(sampler *s, const plan_tensor *entry, const safetensors_tensor *t, fault *f);
+bool sampler_take(sampler *s, size_t tensor, fault *f);
 float sampler_largest(const sampler *s); /* magnitude in it */
-/* The tensor's report if coded so, as far as the sample tells, with the fast search; errors weighted where there is an importance
- * or a Hessian. */
-bool sampler_try(sampler *s, const slm_coding *coding, slm_encode_report *report, fault *f);
+/* What comes of coding the sample so, with the fast search, or what the journal says came of it. At most SAMPLE_TRIALS_MAX a sample. */
+bool sampler_try(sampler *s, const slm_coding *coding, sample_trial *trial, fault *f);
 void sampler_free(sampler *s);
 
 #endif

@@ -4,12 +4,12 @@ By hand, 200 kills at random moments, and what a kill after half a minute loses:
 SLM=build/tools/slm SLM_KILLS=200 SLM_LONG=1 python3 tests/cli/test_resume.py Kills Loss
 """
 
-import io
 import os
 import random
 import re
 import shutil
 import signal
+import struct
 import subprocess
 import sys
 import tarfile
@@ -25,7 +25,8 @@ from xxh3 import xxh3_64  # noqa: E402
 KILLS = int(os.environ.get("SLM_KILLS", "3" if harness.SHORT else "6"))
 PART, JOURNAL = ".slm-out.slm.part", ".slm-out.slm.journal"
 # A search that is quick, so that what is tested is what surrounds it: both codings, one scale a row and one a tensor, rotated and not.
-OPTIONS = ["-p", "trellis,K=6,k=3", "--profile-for", "*block*=block,C=4,P=2,K=7,W=7,step=1,E=2,B=3", "--include", "*w*"]
+# Nothing is left to be chosen, so that all lines of the journal but the first are of what is coded.
+OPTIONS = ["-p", "trellis,K=6,k=3", "--profile-for", "*block*=block,C=4,P=2,K=7,W=7,step=1,E=2,B=3", "--include", "*w*", "--rotation", "5"]
 
 
 class Cut(harness.Case):
@@ -89,7 +90,7 @@ class Cut(harness.Case):
 
 
 class Kills(Cut):
-    coding = ["-p", "trellis,K=10,k=3", "--rotation", "6", *OPTIONS[2:]]  # no time for choosing rotations
+    coding = ["-p", "trellis,K=10,k=3", *OPTIONS[2:]]
 
     def test_random_moments(self):
         """Killed at any moment and gone on with, to the same bytes; every third resumed run is killed as well."""
@@ -255,6 +256,77 @@ class Resuming(Cut):
             shutil.move(self.path(name), self.path("model", name))
         self.slm("encode", *OPTIONS, "--resume", "-o", "model/out.slm", "model", stderr="resumed")
         self.assertEqual(read_file(self.path("model", "out.slm")), expected)
+
+
+def reals(*values):
+    return b"".join(b" %x" % struct.unpack("<Q", struct.pack("<d", value)) for value in values)
+
+
+class Choosing(Cut):
+    """What is tried on samples is recorded, too: rotations, profiles, and one scale for a whole tensor."""
+    coding = ["-p", "trellis,K=6,k=3", "--scale", "tensor", "--scale-candidates", "3", "--include", "*w"]
+
+    def kept(self):
+        """The lines of the journal that an encoding leaves whose disk is too small for its file, and the part."""
+        size = len(self.reference) * 3 // 4
+        self.slm("encode", *self.coding, "--resume", "-o", "out.slm", "model", limit=size, code=FAILURE, stderr="kept",
+                 env={"SLM_JOURNAL_SECONDS": "0"})
+        return read_file(self.path(JOURNAL)).split(b"\n")[:-1], read_file(self.path(PART))
+
+    def go_on(self, lines, part):
+        """From that journal, whose lines get their sums anew."""
+        texts = [line[:line.rindex(b" #")] if b" #" in line else line for line in lines]
+        write_file(self.path(JOURNAL), b"".join(text + b" #%016x\n" % xxh3_64(text) for text in texts))
+        write_file(self.path(PART), part)
+        self.slm("encode", "-q", *self.coding, "--resume", "-o", "out.slm", "model")
+        made = read_file(self.path("out.slm"))
+        os.remove(self.path("out.slm"))
+        self.assertEqual(self.files(), self.others)
+        return made
+
+    def test_every_line(self):
+        """Cut off after any record, of trials on samples, of scales that are tried, and of codes."""
+        lines, part = self.kept()
+        trying = [line for line in lines if line.startswith(b"coded ") and int(line.split()[17], 16) > 0]
+        self.assertGreater(len([line for line in lines if line.startswith(b"tried ")]), 4)
+        self.assertGreater(len(trying), 4)
+        for count in harness.some(range(1, len(lines) + 1)):
+            with self.subTest(lines=count):
+                self.assertEqual(self.go_on(lines[:count], part), self.reference)
+
+    def test_taken_over(self):
+        """A trial that is recorded is not made again: one that says otherwise makes another file."""
+        lines, part = self.kept()
+        known = [line for line in lines if not line.startswith(b"coded ")]
+        self.assertTrue(known[1].startswith(b"tried 0 0 "))
+        bad = known[:1] + [b"tried 0 0" + reals(1, 1000)] + known[2:]
+        self.assertNotEqual(self.go_on(bad, part), self.reference)
+
+    def test_forged(self):
+        """What no trial is ends the journal; all behind it is searched anew."""
+        lines, part = self.kept()
+        for text in (b"tried", b"tried 0 1" + reals(1, 1), b"tried 5 0" + reals(1, 1), b"tried 0 10" + reals(1, 1),
+                     b"tried 0 0" + reals(float("nan"), 1), b"tried 0 0" + reals(1, float("inf")), b"tried 0 0" + reals(1, -1),
+                     b"tried ffffffffffffffff 0" + reals(1, 1), b"tied 0 0" + reals(1, 1)):
+            with self.subTest(text=text):
+                self.assertEqual(self.go_on(lines[:1] + [text] + lines[1:], part), self.reference)
+
+    def test_interrupted(self):
+        """Interrupted while rotations are chosen: with --resume that is kept."""
+        self.coding = ["-p", "trellis,K=10,k=3", "--include", "*w"]
+        self.slm("encode", "-q", "-f", *self.coding, "-o", "reference.slm", "model", stderr="")
+        self.reference = read_file(self.path("reference.slm"))
+        err = None
+        while err is None:  # done before it was interrupted: once more
+            err = self.ended(self.start("--resume", quiet=False, SLM_CPU="scalar"), 3, signal.SIGINT)
+        self.assertRegex(err, "what is finished is kept")
+        self.assertGreaterEqual(self.lines(), 3)
+        self.resume(stderr=None)
+
+    def test_bits_too_few(self):
+        """What cannot be is not kept."""
+        self.slm("encode", "--bits", "0.5", "--include", "*w", "--resume", "-o", "out.slm", "model", code=USAGE, stderr="--bits 0.5 cannot be")
+        self.assertEqual(self.files(), self.others)
 
 
 class Refusals(Cut):
