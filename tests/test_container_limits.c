@@ -343,7 +343,7 @@ static void test_messages(void **state) {
             strcat(text, "\xf0\x9f\x8c\xb1");
         slmi_fail(&error, SLM_E_IO, "", 0, 0, "%s", text);
         const size_t length = strlen(error.message);
-        assert_in_range(length, sizeof error.message - 5, sizeof error.message - 1);
+        assert_true(length >= sizeof error.message - 5 && length < sizeof error.message);
         assert_int_equal((length - (size_t)pad) % 4, 0);
         assert_memory_equal(error.message, text, length);
     }
