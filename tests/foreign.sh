@@ -13,11 +13,11 @@ mkdir -p "$work"
 failed=0
 
 endian=little
-suite=bookworm
+suites=bookworm
 case $arch in
 s390x) triplet=s390x-linux-gnu family=s390x qemu=qemu-s390x endian=big ;;
 arm64) triplet=aarch64-linux-gnu family=aarch64 qemu=qemu-aarch64 ;;
-riscv64) triplet=riscv64-linux-gnu family=riscv64 qemu=qemu-riscv64 suite=trixie ;; # in Debian since 13
+riscv64) triplet=riscv64-linux-gnu family=riscv64 qemu=qemu-riscv64 suites="trixie forky" ;; # in Debian since 13
 armhf) triplet=arm-linux-gnueabihf family=arm qemu=qemu-arm ;;
 i386) triplet=i686-linux-gnu family=x86 qemu= ;;
 *) echo "foreign.sh: no architecture $arch" >&2 && exit 2 ;;
@@ -31,20 +31,24 @@ done
 # A root folder with the development packages and all they need, and (libc-bin) the locale C.UTF-8 in this byte order.
 sysroot=$work/root-$arch
 if [ ! -e "$sysroot/complete" ]; then
-    rm -rf "$sysroot"
-    mkdir -p "$sysroot/apt/lists/partial" "$sysroot/apt/archives/partial" "$sysroot/apt/state"
-    : >"$sysroot/apt/status"
-    echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian $suite main" >"$sysroot/apt/sources.list"
     get() {
         apt-get -qq -o APT::Architecture="$arch" -o APT::Architectures::="$arch" -o Dir::State="$sysroot/apt/state" \
             -o Dir::State::status="$sysroot/apt/status" -o Dir::Cache="$sysroot/apt" -o Dir::State::Lists="$sysroot/apt/lists" \
             -o Dir::Etc::SourceParts=- -o Dir::Etc::SourceList="$sysroot/apt/sources.list" -o APT::Sandbox::User="$(id -un)" \
             -o APT::Install-Recommends=false -o Debug::NoLocking=1 "$@"
     }
-    { get update && get -d -y install libc-bin libc6-dev libjansson-dev libarchive-dev libxxhash-dev libcmocka-dev libzstd-dev; } >/dev/null || {
-        echo "skipped: Debian's packages for $arch can't be fetched"
-        exit 77
+    fetch() { # suite
+        rm -rf "$sysroot"
+        mkdir -p "$sysroot/apt/lists/partial" "$sysroot/apt/archives/partial" "$sysroot/apt/state"
+        : >"$sysroot/apt/status"
+        echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian $1 main" >"$sysroot/apt/sources.list"
+        get update && get -d -y install libc-bin libc6-dev libjansson-dev libarchive-dev libxxhash-dev libcmocka-dev libzstd-dev
     }
+    for suite in $suites none; do # mirrors are at times between two states of one of them
+        [ "$suite" != none ] || { echo "skipped: Debian's packages for $arch can't be fetched" && exit 77; }
+        ! fetch "$suite" >/dev/null || break
+    done
+    echo "$arch: libraries of Debian's $suite"
     for package in "$sysroot"/apt/archives/*.deb; do
         dpkg -x "$package" "$sysroot"
     done
@@ -58,8 +62,8 @@ fi
 
 # i386 runs on this machine's processor, with its own loader and libraries; the others under qemu.
 link="'--sysroot=$sysroot'"
-# Debian 13's libraries want its libc, which is there when they run; the cross compiler links with Debian 12's.
-[ "$suite" = bookworm ] || link="$link, '-Wl,--allow-shlib-undefined'"
+# Later libraries want their libc, which is there when they run; the cross compiler links with Debian 12's.
+[ "$suites" = bookworm ] || link="$link, '-Wl,--allow-shlib-undefined'"
 run=
 if [ -n "$qemu" ]; then
     run="$qemu -L $sysroot"
