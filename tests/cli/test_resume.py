@@ -134,7 +134,7 @@ class Loss(harness.Case):
     @unittest.skipUnless(os.environ.get("SLM_LONG"), "a minute long: SLM_LONG=1")
     def test_seconds_lost(self):
         """With the usual interval, what a kill loses is what was done since the last record."""
-        write_safetensors(self.path("in.safetensors"), [Tensor("w", "F32", [32768, 1024], f32(weights(1 << 16)) * 512)])
+        write_safetensors(self.path("in.safetensors"), [Tensor("w", "BF16", [131072, 1024], bf16(weights(1 << 16)) * 2048)])
         p = subprocess.Popen([harness.SLM, "encode", "-q", "-T", "1", "-o", "out.slm", "in.safetensors"], cwd=self.folder)
         begin = time.monotonic()
         time.sleep(38)
