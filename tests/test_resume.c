@@ -254,20 +254,24 @@ static void test_foreign_states(void **context) {
     }
 }
 
+static void begin_with_steps(tensor_io *io) {
+    static float weights[ELEMENTS];
+    for (size_t i = 0; i < ELEMENTS; i++)
+        weights[i] = (float)(i % 7) - 3;
+    memset(io, 0, sizeof *io);
+    io->weights = weights;
+    io->stop_after = SIZE_MAX;
+}
+
 /* A scale that no tensor has, in a state between the pieces that share it: nothing is searched with it. */
 static void test_foreign_scale(void **context) {
     (void)context;
-    static float weights[ELEMENTS];
     static tensor_io io;
     slm_encode_report report;
     const slm_coding codings[] = {{block_profile(8), 0, 0, ELEMENTS}, {trellis_profile(), 0, 0, 80}};
     static const uint16_t scales[] = {0, 0x7f80, 0x7fc0, 0x8000, 0xbf80, 0xffff};
     for (size_t c = 0; c < 2; c++) {
-        memset(&io, 0, sizeof io);
-        for (size_t i = 0; i < ELEMENTS; i++)
-            weights[i] = (float)(i % 7) - 3;
-        io.weights = weights;
-        io.stop_after = SIZE_MAX;
+        begin_with_steps(&io);
         OK(run(&codings[c], false, 1, NULL, &io, NULL, &report));
         const slm_encode_state good = io.states[0];
         for (size_t i = 0; i < sizeof scales / sizeof scales[0]; i++) {
@@ -283,16 +287,11 @@ static void test_foreign_scale(void **context) {
 static void test_foreign_trials(void **context) {
     (void)context;
     enum { CANDIDATES = 4 };
-    static float weights[ELEMENTS];
     static tensor_io io;
     slm_encode_report report;
     const slm_coding codings[] = {{block_profile(8), 0, 0, ELEMENTS}, {trellis_profile(), 0, 0, 80}};
     for (size_t c = 0; c < 2; c++) {
-        memset(&io, 0, sizeof io);
-        for (size_t i = 0; i < ELEMENTS; i++)
-            weights[i] = (float)(i % 7) - 3;
-        io.weights = weights;
-        io.stop_after = SIZE_MAX;
+        begin_with_steps(&io);
         OK(run_trying(&codings[c], false, CANDIDATES, 1, NULL, &io, NULL, &report));
         slm_encode_state good = {0};
         for (size_t s = 0; s < io.state_count && io.states[s].trial < 3; s++)
