@@ -9,6 +9,8 @@
 #define SEEN 1.5      /* none is tried only where no weight is larger than this times the sample's largest: it would be clipped */
 #define PLAIN_BITS 16 /* [REC-8]: integers of more bits have powers of two for scales, which costs more than a rotation brings */
 
+_Static_assert(PLAN_ROTATIONS_MAX + BUDGET_CHOICES <= SAMPLE_TRIALS_MAX, "the journal must hold every trial of a tensor");
+
 /* The usual rotation first, then none, then larger ones by size; where the usual one is too large for plain scales, smaller ones. */
 static unsigned candidates(const slm_coding *coding, bool none, uint8_t *sizes) {
     const unsigned usual = coding->rotation;

@@ -495,12 +495,12 @@ bool journal_flush(encode_journal *j, const slm_writer *writer, bool at_once, fa
     return true;
 }
 
-unsigned journal_trials(const encode_journal *j, size_t tensor, sample_trial *trials) {
+bool journal_trial(const encode_journal *j, size_t tensor, unsigned number, sample_trial *trial) {
     const tensor_trials *known = j->trials[tensor];
-    if (known == NULL)
-        return 0;
-    memcpy(trials, known->trials, known->count * sizeof *trials);
-    return known->count;
+    if (known == NULL || number >= known->count)
+        return false;
+    *trial = known->trials[number];
+    return true;
 }
 
 bool journal_note_trial(encode_journal *j, size_t tensor, unsigned number, const sample_trial *trial, fault *f) {

@@ -24,8 +24,8 @@ bool identity_same(const json_t *then, const json_t *now, fault *f);
 bool journal_open(encode_journal **journal, const encode_job *job, const slm_file *file, const char *path, bool found, fault *f);
 void journal_close(encode_journal *journal); /* leaves it; NULL is allowed */
 
-/* What is known of a tensor's trials: how many, into `trials`, of SAMPLE_TRIALS_MAX places. And writes another one down. */
-unsigned journal_trials(const encode_journal *journal, size_t tensor, sample_trial *trials);
+/* What a tensor's trial `number` came to, false where that is not known. And writes it down. */
+bool journal_trial(const encode_journal *journal, size_t tensor, unsigned number, sample_trial *trial);
 bool journal_note_trial(encode_journal *journal, size_t tensor, unsigned number, const sample_trial *trial, fault *f);
 
 /* Checks what the records say against the bytes that are there, and gives the writer all that is as it was. Elements in *elements. */

@@ -51,7 +51,6 @@ bool sampler_take(sampler *s, size_t tensor, fault *f) {
     s->entry = entry;
     s->tensor = tensor;
     s->tried = 0;
-    s->known = s->job->journal != NULL ? journal_trials(s->job->journal, tensor, s->trials) : 0;
     s->count = units * unit;
     s->weights = malloc((size_t)s->count * sizeof *s->weights);
     s->piece = malloc((size_t)unit * element);
@@ -132,10 +131,9 @@ static bool search(sampler *s, const slm_coding *coding, sample_trial *trial, fa
 }
 
 bool sampler_try(sampler *s, const slm_coding *coding, sample_trial *trial, fault *f) {
+    encode_journal *journal = s->job->journal;
     const unsigned number = s->tried++;
-    if (number < s->known) {
-        *trial = s->trials[number];
+    if (journal != NULL && journal_trial(journal, s->tensor, number, trial))
         return true;
-    }
-    return search(s, coding, trial, f) && (s->job->journal == NULL || journal_note_trial(s->job->journal, s->tensor, number, trial, f));
+    return search(s, coding, trial, f) && (journal == NULL || journal_note_trial(journal, s->tensor, number, trial, f));
 }

@@ -27,8 +27,7 @@ typedef struct sampler {
     /* Of the tensor at hand: */
     const plan_tensor *entry;
     size_t tensor;
-    sample_trial trials[SAMPLE_TRIALS_MAX]; /* in their order, those that the journal knew */
-    unsigned known, tried;
+    unsigned tried;
     float *weights;
     uint64_t count;
     uint8_t *piece;
