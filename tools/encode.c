@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "command.h"
+#include "encode_budget.h"
 #include "encode_output.h"
 #include "fault_report.h"
 #include "human.h"
@@ -239,7 +240,7 @@ static bool open_and_plan(encode_command *c, fault *f) {
     bool ok = checkpoint_open(&job->cp, job->input, &c->source, f) && plan_make(&job->plan, job->cp, &job->rules, f);
     progress_stop(c->scan);
     c->scan = ok ? progress_start("looking for NaN and infinity", plan_scan_bytes(&job->plan, job->cp), PROGRESS_BYTES) : NULL;
-    ok = ok && plan_scan(&job->plan, job->cp, f);
+    ok = ok && plan_scan(&job->plan, job->cp, f) && budget_check(job, f);
     progress_stop(c->scan);
     c->scan = NULL;
     return ok;
@@ -279,10 +280,8 @@ static int write_file(encode_command *c) {
     fault f;
     if (!encode_output_create(&c->output, job, &f))
         return fault_report(&f, job->output);
-    if (!choose_and_lay_out(job, &f)) {
-        c->output.worthless = f.kind == FAULT_USAGE; /* it cannot be, however often it is tried */
-        return fault_report(&f, job->input);
-    }
+    if (!choose_and_lay_out(job, &f))
+        return fault_report(&f, f.kind == FAULT_SYSTEM ? NULL : job->input);
     if (!encode_output_size(&c->output, job, &f))
         return fault_report(&f, job->output);
     job->progress = progress_start("encoding", job->plan.coded_elements, PROGRESS_WEIGHTS);

@@ -100,20 +100,30 @@ static double gain_of(const budget_tensor *t, uint64_t left) {
     return next->bytes - now->bytes > left ? -1 : (now->error - next->error) / (double)(next->bytes - now->bytes);
 }
 
-bool budget_decide(budget *b, fault *f) {
-    encode_job *job = b->job;
-    uint64_t spent = 0;
+/* With each tensor's first choice, or what it has without one. Rotations make no difference to sizes. */
+static uint64_t least_bytes(const encode_job *job) {
+    uint64_t least = 0;
     for (size_t i = 0; i < job->plan.count; i++) {
         const plan_tensor *entry = &job->plan.tensors[i];
-        if (entry->reason == NULL)
-            spent += b->tensors[i].count > 0 ? b->tensors[i].choices[0].bytes
-                                             : bytes_of(&entry->coding, entry->scale_per_run, checkpoint_tensor(job->cp, i)->elements);
+        if (entry->reason != NULL)
+            continue;
+        const slm_coding coding = entry->is_named ? entry->coding : coding_for(&entry->coding, slm_profile_by_name(profiles[0]));
+        least += bytes_of(&coding, entry->scale_per_run, checkpoint_tensor(job->cp, i)->elements);
     }
-    const double weights = (double)job->plan.coded_elements, all = job->rules.bits * weights / 8;
-    if ((double)spent > all)
-        return fault_set(f, FAULT_USAGE, "--bits %g cannot be: the smallest profiles make %.4f bits a weight", job->rules.bits,
-                         8 * (double)spent / weights);
-    for (uint64_t left = (uint64_t)all - spent;;) {
+    return least;
+}
+
+static double all_bytes(const encode_job *job) { return job->rules.bits * (double)job->plan.coded_elements / 8; }
+
+bool budget_check(const encode_job *job, fault *f) {
+    const double least = job->rules.bits > 0 ? (double)least_bytes(job) : 0;
+    return least <= all_bytes(job) || fault_set(f, FAULT_USAGE, "--bits %g cannot be: the smallest profiles make %.4f bits a weight",
+                                                job->rules.bits, 8 * least / (double)job->plan.coded_elements);
+}
+
+void budget_decide(budget *b) {
+    encode_job *job = b->job;
+    for (uint64_t left = (uint64_t)all_bytes(job) - least_bytes(job);;) {
         size_t best = SIZE_MAX;
         double gain = -1;
         for (size_t i = 0; i < job->plan.count; i++) {
@@ -132,5 +142,4 @@ bool budget_decide(budget *b, fault *f) {
     for (size_t i = 0; i < job->plan.count; i++)
         if (b->tensors[i].count > 0)
             job->plan.tensors[i].coding = b->tensors[i].choices[b->tensors[i].chosen].coding;
-    return true;
 }

@@ -26,11 +26,14 @@ typedef struct budget {
     double mean;            /* of the means of all importances, or 1: what an error counts in a tensor without one */
 } budget;
 
+/* FAULT_USAGE where even the smallest profiles are too large: before anything is tried. */
+bool budget_check(const encode_job *job, fault *f);
+
 bool budget_begin(budget *b, encode_job *job, fault *f);
 /* Tries the profiles on the sample that was taken. */
 bool budget_measure(budget *b, sampler *s, size_t tensor, fault *f);
-/* Gives each tensor its profile. FAULT_USAGE where even the smallest ones are too large. */
-bool budget_decide(budget *b, fault *f);
+/* Gives each tensor its profile, where budget_check has passed. */
+void budget_decide(budget *b);
 void budget_end(budget *b);
 
 #endif

@@ -78,7 +78,8 @@ bool encode_choose(encode_job *job, fault *f) {
             progress_add(job->progress, t->elements);
         }
     }
-    ok = ok && (!(job->rules.bits > 0) || budget_decide(&b, f));
+    if (ok && job->rules.bits > 0)
+        budget_decide(&b);
     budget_end(&b);
     sampler_free(&s);
     return ok;
