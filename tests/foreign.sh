@@ -44,11 +44,12 @@ if [ ! -e "$sysroot/complete" ]; then
         echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian $1 main" >"$sysroot/apt/sources.list"
         get update && get -d -y install libc-bin libc6-dev libjansson-dev libarchive-dev libxxhash-dev libcmocka-dev libzstd-dev
     }
-    for suite in $suites none; do # mirrors are at times between two states of one of them
-        [ "$suite" != none ] || { echo "skipped: Debian's packages for $arch can't be fetched" && exit 77; }
-        ! fetch "$suite" >/dev/null || break
+    fetched=
+    for suite in $suites; do # a mirror can be between two states of one of them
+        [ -n "$fetched" ] || ! fetch "$suite" >/dev/null || fetched=$suite
     done
-    echo "$arch: libraries of Debian's $suite"
+    [ -n "$fetched" ] || { echo "skipped: Debian's packages for $arch can't be fetched" && exit 77; }
+    echo "$arch: libraries of Debian's $fetched"
     for package in "$sysroot"/apt/archives/*.deb; do
         dpkg -x "$package" "$sysroot"
     done
