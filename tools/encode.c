@@ -432,7 +432,7 @@ const command command_encode = {
         "16,384 elements at most.\n\n"
         "Nothing stands under the name FILE until all is written. Until then there are .slm-FILE.part and .slm-FILE.journal beside it. "
         "Where a "
-        "run is cut off, by a crash or a power cut, the same command with --resume goes on, ten seconds of work lost at most; where it is "
+        "run is cut off, by a crash or a power cut, the same command with --resume goes on, some ten seconds of work lost; where it is "
         "interrupted or fails they are removed, unless --resume was given. The same input and options give the same bytes on every "
         "machine.",
     .options = options,

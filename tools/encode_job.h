@@ -1,5 +1,5 @@
 /* tools/encode_job.h: what the parts of `slm encode` share. The job goes through them in this order: open, plan, choose, layout, fill,
- * verify. */
+ * verify. The output is made before choosing, as its journal tells what was tried. */
 #ifndef TOOLS_ENCODE_JOB_H
 #define TOOLS_ENCODE_JOB_H
 
