@@ -4,12 +4,16 @@
  * SLM_FAULT says what, and fault_shim_set() does in the middle of a program: "count"; "alloc N" and "allocs N": the N-th allocation fails,
  * or all from it on; "io N ERRNO": the N-th call that reads, writes, opens, sizes, synchronises or renames fails with that number; "calls
  * NAME N COUNT ERRNO ...": the N-th call of NAME and COUNT - 1 behind it do, for up to four names; "short": reads and writes move a few
- * bytes at a time and every other one is interrupted. SLM_FAULT_LOG names a file that gets the numbers of allocations and calls at the end.
+ * bytes at a time and every other one is interrupted; "signal N NUMBER NAME": the process gets that signal before the N-th call, and the thread that
+ * makes the call stands still until another one, which handles the signal, is about to call NAME (raise, unlink, unlinkat or rmdir); that
+ * one waits then, for the first to do what harm it can. SLM_FAULT_LOG names a file that gets the numbers of allocations and calls at the end.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -19,11 +23,12 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/types.h>
+#include <time.h>
 #include <unistd.h>
 
-static enum { MODE_OFF, MODE_COUNT, MODE_ALLOC, MODE_ALLOCS, MODE_IO, MODE_CALLS, MODE_SHORT } mode;
+static enum { MODE_OFF, MODE_COUNT, MODE_ALLOC, MODE_ALLOCS, MODE_IO, MODE_CALLS, MODE_SHORT, MODE_SIGNAL } mode;
 static unsigned long chosen;
-static int chosen_errno;
+static int chosen_errno; /* or the signal */
 static atomic_ulong allocations, calls;
 
 static struct {
@@ -86,6 +91,8 @@ void fault_shim_set(const char *fault) {
         mode = MODE_ALLOCS;
     else if (sscanf(fault, "io %lu %d", &chosen, &chosen_errno) == 2)
         mode = MODE_IO;
+    else if (sscanf(fault, "signal %lu %d %15s", &chosen, &chosen_errno, rules[0].name) == 3)
+        mode = MODE_SIGNAL;
     else if (strncmp(fault, "calls", 5) == 0) {
         int used = 0;
         fault += 5;
@@ -174,6 +181,36 @@ void free(void *pointer) {
     free_next(pointer);
 }
 
+/* ---- Signals ---- */
+
+static atomic_int signalled; /* 1 once the signal is sent, 2 once its handler is where it was to get */
+static pthread_t sender;
+
+static void wait_a_millisecond(void) { nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL); }
+
+/* Where the caller holds what the handler needs, the handler does not get there: forty milliseconds are taken for that. */
+static void send_signal(void) {
+    sender = pthread_self();
+    atomic_store(&signalled, 1);
+    kill(getpid(), chosen_errno);
+    for (unsigned i = 0; i < 40 && atomic_load(&signalled) == 1; i++)
+        wait_a_millisecond();
+}
+
+static void handling(const char *name) {
+    if (mode != MODE_SIGNAL || atomic_load(&signalled) != 1 || pthread_equal(pthread_self(), sender) || strcmp(name, rules[0].name) != 0)
+        return;
+    atomic_store(&signalled, 2);
+    for (unsigned i = 0; i < 20; i++)
+        wait_a_millisecond();
+}
+
+int raise(int number) {
+    NEXT(raise);
+    handling("raise");
+    return raise_next(number);
+}
+
 /* ---- Files ---- */
 
 static bool call_fails(const char *name) {
@@ -193,6 +230,8 @@ static bool call_fails(const char *name) {
         return false;
     }
     unsigned long number = atomic_fetch_add(&calls, 1) + 1;
+    if (mode == MODE_SIGNAL && number == chosen)
+        send_signal();
     bool fails = mode == MODE_IO && number == chosen;
     if (fails)
         errno = chosen_errno;
@@ -294,9 +333,32 @@ SIMPLE(ftruncate64, (int fd, off64_t size), (fd, size), false)
 SIMPLE(rename, (const char *from, const char *to), (from, to), false)
 SIMPLE(renameat2, (int a, const char *from, int b, const char *to, unsigned flags), (a, from, b, to, flags), false)
 SIMPLE(link, (const char *from, const char *to), (from, to), false)
+SIMPLE(truncate, (const char *path, off_t size), (path, size), false)
+SIMPLE(truncate64, (const char *path, off64_t size), (path, size), false)
+SIMPLE(mkstemp, (char *path), (path), false)
+SIMPLE(mkstemp64, (char *path), (path), false)
+SIMPLE(mkdir, (const char *path, mode_t permissions), (path, permissions), false)
 SIMPLE(fchmod, (int fd, mode_t permissions), (fd, permissions), false)
 SIMPLE(fchdir, (int fd), (fd), false)
 SIMPLE(lstat64, (const char *path, struct stat64 *about), (path, about), false)
 SIMPLE(lstat, (const char *path, struct stat *about), (path, about), false)
 SIMPLE(fstat64, (int fd, struct stat64 *about), (fd, about), false)
 SIMPLE(fstat, (int fd, struct stat *about), (fd, about), false)
+
+char *mkdtemp(char *path) {
+    NEXT(mkdtemp);
+    return mode != MODE_SHORT && call_fails("mkdtemp") ? NULL : mkdtemp_next(path);
+}
+
+/* What removes does not fail: where nothing can be removed, something is left behind. */
+#define REMOVAL(name, parameters, arguments)                                                                                               \
+    int name parameters {                                                                                                                  \
+        NEXT(name);                                                                                                                        \
+        handling(#name);                                                                                                                   \
+        if (mode == MODE_SIGNAL)                                                                                                           \
+            call_fails(#name);                                                                                                             \
+        return name##_next arguments;                                                                                                      \
+    }
+REMOVAL(unlink, (const char *path), (path))
+REMOVAL(unlinkat, (int folder, const char *path, int flags), (folder, path, flags))
+REMOVAL(rmdir, (const char *path), (path))

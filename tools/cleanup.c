@@ -2,6 +2,7 @@
 #include "cleanup.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
@@ -15,6 +16,7 @@
 #include "message.h"
 
 #define STACK_BYTES ((size_t)512 << 10)
+#define ATTEMPTS 1000 /* to remove a folder that another thread still puts files into */
 
 struct cleanup_entry {
     cleanup_entry *next;
@@ -46,10 +48,13 @@ static void remove_folder_contents(int folder) {
 void remove_tree(const char *path) {
     if (unlink(path) == 0)
         return;
-    int folder = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (folder >= 0) {
+    for (unsigned i = 0; i < ATTEMPTS; i++) {
+        int folder = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        if (folder < 0)
+            return;
         remove_folder_contents(folder);
-        rmdir(path);
+        if (rmdir(path) == 0 || (errno != ENOTEMPTY && errno != EEXIST))
+            return;
     }
 }
 

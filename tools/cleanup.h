@@ -35,7 +35,8 @@ void cleanup_forget(cleanup_entry *entry);
 /* With the lock held. What is said when a signal ends the command; static storage, or NULL for nothing. */
 void cleanup_last_words(const char *text);
 
-/* Removes a file or a folder with all that is in it, following no links; as rm -rf, errors are not reported. */
+/* Removes a file or a folder with all that is in it, and with what is put into it meanwhile, following no links; as rm -rf, errors are not
+ * reported. */
 void remove_tree(const char *path);
 
 /* Removes everything registered; newest first. */

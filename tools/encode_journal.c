@@ -12,6 +12,7 @@
 #include <unistd.h>
 #include <xxhash.h>
 
+#include "cleanup.h"
 #include "json_text.h"
 #include "message.h"
 #include "positioned.h"
@@ -299,6 +300,16 @@ static bool read_journal(encode_journal *j, const json_t *identity, fault *f) {
     return ok;
 }
 
+/* Its name was registered with the part's, and goes with it. */
+static int create_file(encode_journal *j) {
+    cleanup_lock();
+    unlink(j->path); /* of an earlier run whose part is gone */
+    j->fd = open(j->path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY, 0666);
+    const int number = j->fd >= 0 ? 0 : errno;
+    cleanup_unlock();
+    return number;
+}
+
 /* Opens an existing journal, or makes one; it is this user's own where the part is. */
 static int open_file(encode_journal *j, bool found) {
     if (found) {
@@ -306,9 +317,7 @@ static int open_file(encode_journal *j, bool found) {
         if (j->fd >= 0 || errno != ENOENT)
             return j->fd >= 0 ? 0 : errno;
     }
-    unlink(j->path); /* of an earlier run whose part is gone */
-    j->fd = open(j->path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY, 0666);
-    return j->fd >= 0 ? 0 : errno;
+    return create_file(j);
 }
 
 static bool start(encode_journal *j, bool found, fault *f) {

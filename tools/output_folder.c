@@ -133,13 +133,14 @@ static void usual_mode(const output *o) {
 }
 
 /* Puts the temporary in place; what is there goes aside first and is removed last, so that a failure in between loses nothing. */
-static int put_in_place(output *o, char *aside, bool *moved) {
-    *moved = false;
+static int put_in_place(output *o, char *aside, bool *moved, bool *stuck) {
+    *moved = *stuck = false;
     if (rename(o->temporary, o->path) == 0) /* nothing there, or an empty folder */
         return 0;
     if (!o->force || (errno != ENOTEMPTY && errno != EEXIST))
         return errno;
-    if (rename(o->path, aside) != 0)
+    *stuck = rename(o->path, aside) != 0;
+    if (*stuck)
         return errno;
     *moved = true;
     if (rename(o->temporary, o->path) == 0)
@@ -147,6 +148,15 @@ static int put_in_place(output *o, char *aside, bool *moved) {
     int number = errno;
     *moved = rename(aside, o->path) != 0;
     return number;
+}
+
+/* What the new folder has replaced. */
+static void remove_aside(output *o, const char *aside) {
+    remove_tree(aside);
+    cleanup_lock();
+    cleanup_forget(o->cleanup);
+    o->cleanup = NULL;
+    cleanup_unlock();
 }
 
 static bool folder_commit(output *o, fault *f) {
@@ -158,23 +168,27 @@ static bool folder_commit(output *o, fault *f) {
     char *aside = sibling(o->path, ".slm-old", f);
     if (aside == NULL)
         return false;
-    bool moved;
+    bool moved, stuck;
     cleanup_lock();
-    number = put_in_place(o, aside, &moved);
+    number = put_in_place(o, aside, &moved, &stuck);
     if (number == 0) {
         cleanup_forget(o->cleanup);
         o->cleanup = NULL;
         free(o->temporary);
         o->temporary = NULL;
+        if (moved)
+            o->cleanup = cleanup_add(aside);
     }
     cleanup_unlock();
     if (number == 0)
         sync_parent(o->path);
     if (number == 0 && moved)
-        remove_tree(aside);
+        remove_aside(o, aside);
     bool exists = number == ENOTEMPTY || number == EEXIST;
     if (number != 0 && moved)
         fault_system(f, number, "cannot put the folder in place; what was there is now '%s'", aside);
+    else if (stuck)
+        fault_system(f, number, "cannot move what is there to '%s'", aside);
     else if (number != 0 && exists)
         fault_set(f, FAULT_USAGE, "exists already and is not empty; -f replaces it");
     else if (number != 0)

@@ -1,4 +1,7 @@
 /* tools/positioned.c: reads and writes that move all bytes or say why not. */
+#if defined(__linux__)
+#define _GNU_SOURCE /* O_TMPFILE */
+#endif
 #include "positioned.h"
 
 #include <errno.h>
@@ -80,24 +83,34 @@ int make_durable(int fd) {
     return 0;
 }
 
+/* Opens one, of no name from the first where the system and the folder's can do that. */
+static int open_unnamed(const char *folder, int *fd) {
+    char path[4096];
+    int length = snprintf(path, sizeof path, "%s/slm-XXXXXX", folder);
+    if (length < 0 || (size_t)length >= sizeof path)
+        return ENAMETOOLONG;
+#ifdef O_TMPFILE
+    *fd = open(folder, O_TMPFILE | O_RDWR | O_EXCL | O_CLOEXEC, 0600);
+    if (*fd >= 0)
+        return 0;
+#endif
+    *fd = mkstemp(path);
+    if (*fd < 0)
+        return errno;
+    unlink(path);
+    fcntl(*fd, F_SETFD, FD_CLOEXEC);
+    return 0;
+}
+
 int unnamed_file(int *fd) {
     const char *folders[] = {getenv("TMPDIR"), "/var/tmp", "/tmp"};
     int number = ENOENT;
     for (size_t i = 0; i < sizeof folders / sizeof folders[0]; i++) {
         if (folders[i] == NULL || folders[i][0] == '\0')
             continue;
-        char path[4096];
-        int length = snprintf(path, sizeof path, "%s/slm-XXXXXX", folders[i]);
-        if (length < 0 || (size_t)length >= sizeof path)
-            continue;
-        int made = mkstemp(path);
-        if (made >= 0) {
-            unlink(path);
-            fcntl(made, F_SETFD, FD_CLOEXEC);
-            *fd = made;
+        number = open_unnamed(folders[i], fd);
+        if (number == 0)
             return 0;
-        }
-        number = errno;
     }
     return number;
 }

@@ -157,6 +157,63 @@ class Faults(harness.Case):
               (runs, failures, len(self.crashes)), file=sys.stderr)
         self.assertGreater(failures, 0)
 
+    # Where the thread that handles a signal is when the one that makes files goes on: before it removes a file or a folder, a file in a
+    # folder, an empty folder; when all is removed and the process about to end.
+    HANDLING = "unlink", "unlinkat", "rmdir", "raise"
+
+    def signals(self, run):
+        """run(fault) for a signal before every call that run counts."""
+        for at in self.HANDLING:
+            fault = "signal %%d %d %s" % (signal.SIGINT, at)
+            for n in chosen(run(fault % 0)[1]):
+                yield fault % n
+
+    def test_signals(self):
+        """What was made is complete, or nothing is left of it."""
+        runs = done = 0
+        for name, (args, output) in self.COMMANDS.items():
+            good, _ = self.shimmed(args, "count")
+            made = self.made(output) if output is not None else None
+
+            def run(fault):
+                self.clean()
+                r, counts = self.shimmed(args, fault)
+                self.assertIn(r.code, (0, -signal.SIGINT), r.err)
+                if "--resume" in args and r.code != 0 and not os.path.exists(self.path(output)):
+                    self.assertEqual(self.shimmed(args, "count")[0].code, 0)
+                if output is not None and os.path.exists(self.path(output)):
+                    self.assertEqual(self.made(output), made)
+                self.assertEqual(self.files(), self.before, r.err)
+                return r.code, counts[1]
+            for fault in self.signals(run):
+                with self.subTest(name, fault=fault):
+                    runs += 1
+                    done += run(fault)[0] == 0
+        print("%d runs: %d did their job, the others left nothing" % (runs, done), file=sys.stderr)
+
+    def test_signals_where_a_folder_is_replaced(self):
+        """It is the old one or the new one."""
+        old = {"config.json": b"old", "sub/tokenizer.json": b"old"}
+        new = None
+
+        def run(fault):
+            nonlocal new
+            shutil.rmtree(self.path("out"), ignore_errors=True)
+            for name, content in old.items():
+                os.makedirs(os.path.dirname(self.path("out", name)), exist_ok=True)
+                write_file(self.path("out", name), content)
+            r, counts = self.shimmed(["decode", "-q", "-f", "-o", "out/", "model.slm"], fault)
+            made = self.made("out")
+            new = new or made
+            self.assertIn(r.code, (0, -signal.SIGINT), r.err)
+            self.assertIn(made, (old, new))
+            self.assertEqual(self.files(), self.before, r.err)
+            return r.code, counts[1]
+        for fault in self.signals(run):
+            with self.subTest(fault):
+                run(fault)
+        self.assertNotEqual(new, old)
+
     def test_memory(self):
         self.every(lambda counts: [("alloc %d", counts[0]), ("allocs %d", counts[0])])
 
