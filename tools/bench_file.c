@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "bench.h"
+#include "cleanup.h"
 #include "exit_code.h"
 #include "message.h"
 #include "slm/slm.h"
@@ -24,6 +25,7 @@ typedef struct file_image {
     uint16_t *scales;
     uint64_t rows;
     char path[256];
+    cleanup_entry *cleanup; /* of what is on disk */
     uint16_t *target;
 } file_image;
 
@@ -88,12 +90,23 @@ static bool make_image(file_image *image, const slm_coding *coding) {
     return ok;
 }
 
+static void remove_file(file_image *image) {
+    cleanup_lock();
+    unlink(image->path);
+    cleanup_forget(image->cleanup);
+    cleanup_unlock();
+}
+
 static bool make_file(file_image *image) {
     const char *folder = getenv("TMPDIR");
     const int length = snprintf(image->path, sizeof image->path, "%s/slm-bench-XXXXXX", folder != NULL && *folder != 0 ? folder : "/tmp");
     if (length < 0 || (size_t)length >= sizeof image->path)
         return false;
+    cleanup_lock();
     const int descriptor = mkstemp(image->path);
+    if (descriptor >= 0)
+        image->cleanup = cleanup_add(image->path);
+    cleanup_unlock();
     if (descriptor < 0)
         return false;
     size_t done = 0;
@@ -107,7 +120,7 @@ static bool make_file(file_image *image) {
     }
     if (close(descriptor) == 0 && done == image->size)
         return true;
-    unlink(image->path);
+    remove_file(image);
     return false;
 }
 
@@ -216,7 +229,7 @@ static bool measure_coding(const slm_coding *coding, const bench_options *option
         if (options->quick || strcmp(slm_kernel_name(k), "scalar") != 0)
             ok = measure(&image, coding, slm_kernel_name(k), options, list);
     if (made)
-        unlink(image.path);
+        remove_file(&image);
     free(image.bytes);
     free(image.scales);
     free(image.target);

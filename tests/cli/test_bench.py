@@ -1,5 +1,9 @@
 """slm bench: that it measures what it says, in both forms. The figures themselves are not looked at."""
 
+import signal
+import subprocess
+import time
+
 import harness
 from harness import USAGE
 
@@ -33,6 +37,20 @@ class Decode(harness.Case):
         report = self.json("bench", "decode", "--quick", "-p", "paper-3")
         self.assertEqual({k["profile"] for k in report["kernels"]}, {"paper-3"})
         self.slm("bench", "decode", "--quick", "-p", "slm-2", stdout=r"(?m)\Aprofile .*\n(slm-2 .*\n)+\nproducts.*\nprofile .*\n(slm-2 .*\n)+\nfiles.*\nprofile .*\n(slm-2 .*\n)+\Z", stderr="")
+
+    def test_interrupted(self):
+        """Nothing stays in the temporary folder."""
+        for _ in range(20):
+            p = subprocess.Popen([harness.SLM, "bench", "decode", "--quick", "-p", "paper-4"], cwd=self.folder, stdout=subprocess.DEVNULL,
+                                 stderr=subprocess.PIPE, env=self.environment(), preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
+            while not self.files() and p.poll() is None:
+                time.sleep(0.0005)
+            p.send_signal(signal.SIGINT)
+            err = p.communicate(timeout=60)[1]
+            self.assertEqual(self.files(), [])
+            if p.returncode != 0:
+                break
+        self.assertEqual((p.returncode, err), (-signal.SIGINT, b""))
 
     def test_usage(self):
         self.slm("bench", code=USAGE, stderr="what to measure is missing")
