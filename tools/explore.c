@@ -183,7 +183,7 @@ static int explore(explore_job *job) {
             qsort(job->log.points, count, sizeof *job->log.points, by_bits_and_error);
         explore_table(job->log.points, count, job->all);
         if (job->svg_path != NULL && !explore_svg(job->log.points, count, job->svg_path, &f))
-            code = fault_report(&f, NULL);
+            code = fault_report(&f, job->svg_path);
         if (code == EXIT_CODE_OK)
             code = output_finish();
     }

@@ -1,9 +1,11 @@
 /* tools/explore_front.c: the Pareto front of what slm explore measured: which points are on it, as a table and as a plot. */
 #include <errno.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "explore.h"
+#include "output.h"
 
 /* Times are noisy: equal within 10 %. Sizes within 0.02 bits are, too: the closing bits and the scale of a row. */
 static bool faster(double a, double b) { return a * 1.1 < b; }
@@ -92,10 +94,7 @@ static void text(FILE *out, const char *s) {
         }
 }
 
-bool explore_svg(const explore_point *points, size_t count, const char *path, fault *f) {
-    FILE *out = fopen(path, "w");
-    if (out == NULL)
-        return fault_system(f, errno, "cannot write to %s", path);
+static void plot(FILE *out, const explore_point *points, size_t count) {
     const axis x = make_axis(points, count, false, MARGIN, WIDTH - 20), y = make_axis(points, count, true, HEIGHT - MARGIN, 20);
     fprintf(out,
             "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 %d %d' font-family='sans-serif' font-size='12'>\n<rect width='%d' "
@@ -124,8 +123,20 @@ bool explore_svg(const explore_point *points, size_t count, const char *path, fa
             fprintf(out, "<text x='%.1f' y='%.1f' fill='%s'>%s</text>\n", left + 6, top - 5, colour, p->profile);
     }
     fputs("</svg>\n", out);
+}
+
+bool explore_svg(const explore_point *points, size_t count, const char *path, fault *f) {
+    char *svg = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&svg, &size);
+    if (out == NULL)
+        return fault_system(f, ENOMEM, "cannot plot");
+    plot(out, points, count);
     const bool failed = ferror(out) != 0;
-    if ((fclose(out) != 0) | failed)
-        return fault_system(f, errno, "cannot write to %s", path);
-    return true;
+    output *o = NULL;
+    bool ok = (fclose(out) == 0 && !failed) || fault_system(f, ENOMEM, "cannot plot");
+    ok = ok && output_open(&o, path, OUTPUT_FILE, true, f) && output_write(o, svg, size, f) && output_commit(o, f);
+    output_close(o);
+    free(svg);
+    return ok;
 }
