@@ -4,9 +4,10 @@
  * SLM_FAULT says what, and fault_shim_set() does in the middle of a program: "count"; "alloc N" and "allocs N": the N-th allocation fails,
  * or all from it on; "io N ERRNO": the N-th call that reads, writes, opens, sizes, synchronises or renames fails with that number; "calls
  * NAME N COUNT ERRNO ...": the N-th call of NAME and COUNT - 1 behind it do, for up to four names; "short": reads and writes move a few
- * bytes at a time and every other one is interrupted; "signal N NUMBER NAME": the process gets that signal before the N-th call, and the thread that
- * makes the call stands still until another one, which handles the signal, is about to call NAME (raise, unlink, unlinkat or rmdir); that
- * one waits then, for the first to do what harm it can. SLM_FAULT_LOG names a file that gets the numbers of allocations and calls at the end.
+ * bytes at a time and every other one is interrupted; "signal N NUMBER NAME": the process gets that signal before the N-th call, and the
+ * thread that makes the call stands still until another one, which handles the signal, is about to call NAME (raise, unlink, unlinkat or
+ * rmdir); that one waits then, for the first to do what harm it can. SLM_FAULT_LOG names a file that gets the numbers of allocations and
+ * calls at the end.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>

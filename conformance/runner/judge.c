@@ -56,8 +56,11 @@ static char *fill_in(const char *command, const char *input, const char *output,
 /* Starts `line` in a shell; what it prints is not ours to show. */
 static pid_t start(const char *line) {
     const pid_t child = fork();
-    if (child != 0)
+    if (child != 0) {
+        if (child > 0)
+            setpgid(child, child); /* as the child does: whoever is first */
         return child;
+    }
     setpgid(0, 0);
     const int null = open("/dev/null", O_RDWR);
     if (null >= 0) {
@@ -69,8 +72,9 @@ static pid_t start(const char *line) {
     _exit(127);
 }
 
-/* Waits until the process ends or the time is over; then the whole group is killed. True where it ended by itself. */
-static bool wait_for(pid_t child, double deadline, int *status) {
+/* Waits until the process ends, or the time is over, or everything is to end; then the whole group is killed. True where it ended by
+ * itself. */
+static bool wait_for(pid_t child, double deadline, const atomic_int *end, int *status) {
     struct timespec pause = {0, 200000};
     for (;;) {
         const pid_t ended = waitpid(child, status, WNOHANG);
@@ -78,7 +82,7 @@ static bool wait_for(pid_t child, double deadline, int *status) {
             return true;
         if (ended < 0 && errno != EINTR)
             return false;
-        if (now() > deadline) {
+        if (now() > deadline || atomic_load(end) != 0) {
             kill(-child, SIGKILL);
             waitpid(child, status, 0);
             return false;
@@ -185,12 +189,14 @@ judgement judge(const decoder *d, const vector *v, const unsigned char *data, in
         snprintf(result.detail, sizeof result.detail, "%s", strerror(errno));
         return result;
     }
-    const bool ended = wait_for(child, began + d->timeout, &status);
+    const bool ended = wait_for(child, began + d->timeout, d->end, &status);
     result.seconds = now() - began;
     const int code = ended && WIFEXITED(status) ? WEXITSTATUS(status) : -1;
     char *detail = result.detail;
     const size_t room = sizeof result.detail;
-    if (!ended) {
+    if (atomic_load(d->end) != 0) {
+        result.outcome = NOT_RUN;
+    } else if (!ended) {
         snprintf(detail, room, "no end after %g s", d->timeout);
         result.outcome = HUNG;
     } else if (code < 0 || code > 128) {

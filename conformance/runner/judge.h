@@ -2,6 +2,8 @@
 #ifndef JUDGE_H
 #define JUDGE_H
 
+#include <stdatomic.h>
+
 #include "manifest.h"
 
 typedef enum outcome {
@@ -24,6 +26,7 @@ typedef struct decoder {
     bool exit_codes;       /* 3 means invalid, 4 unsupported */
     const char **supports; /* NULL-terminated words of the manifest's needs; NULL: everything */
     const char *folder;    /* temporary files go here */
+    const atomic_int *end; /* the signal that ends everything; 0 until then */
 } decoder;
 
 typedef struct judgement {
@@ -32,7 +35,8 @@ typedef struct judgement {
     char detail[160];
 } judgement;
 
-/* Writes the vector's bytes to a file, runs the decoder for `dtype`, and judges. `slot` keeps concurrent runs apart. */
+/* Writes the vector's bytes to a file, runs the decoder for `dtype`, and judges. `slot` keeps concurrent runs apart. Where a signal ends
+ * everything the decoder is killed and there is nothing to judge: NOT_RUN. */
 judgement judge(const decoder *d, const vector *v, const unsigned char *data, int dtype, unsigned slot);
 
 #endif

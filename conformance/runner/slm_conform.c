@@ -1,6 +1,10 @@
 /* slm-conform: runs any decoder of .slm files over the conformance suite and says which rules it meets. */
+#define _XOPEN_SOURCE 700 /* nftw */
+
+#include <ftw.h>
 #include <getopt.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -60,10 +64,33 @@ typedef struct work {
     atomic_bool stop; /* --fail-fast: something failed */
 } work;
 
+/* ---- Signals: the decoders are killed, the temporary folder goes, and then this ends as the signal would have ended it. ---- */
+
+static atomic_int ended_by;
+
+static void note_signal(int number) { atomic_store(&ended_by, number); }
+
+static void set_signals(void (*handler)(int)) {
+    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
+    struct sigaction action = {.sa_handler = handler}, old;
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        if (sigaction(numbers[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN) /* as nohup leaves it */
+            sigaction(numbers[i], &action, NULL);
+}
+
+static int remove_entry(const char *path, const struct stat *about, int kind, struct FTW *where) {
+    (void)about, (void)kind, (void)where;
+    (void)remove(path);
+    return 0;
+}
+
+/* With what decoders that were killed left in it. */
+static void remove_folder(const char *path) { nftw(path, remove_entry, 8, FTW_DEPTH | FTW_PHYS); }
+
 static void *worker(void *argument) {
     work *w = argument;
     const unsigned slot = atomic_fetch_add(&w->slots, 1);
-    for (size_t i; !atomic_load(&w->stop) && (i = atomic_fetch_add(&w->next, 1)) < w->count;) {
+    for (size_t i; !atomic_load(&w->stop) && atomic_load(&ended_by) == 0 && (i = atomic_fetch_add(&w->next, 1)) < w->count;) {
         w->trials[i].judgement = judge(&w->options->decoder, w->trials[i].vector, w->files[i], w->trials[i].dtype, slot);
         if (w->options->fail_fast && is_failure(w->trials[i].judgement.outcome))
             atomic_store(&w->stop, true);
@@ -82,7 +109,7 @@ static void run_all(work *w) {
         pthread_join(threads[i], NULL);
     free(threads);
     const size_t taken = atomic_load(&w->next);
-    if (taken < w->count) {
+    if (taken < w->count && atomic_load(&ended_by) == 0) {
         fprintf(stderr, "slm-conform: stopped at the first failure, after %zu of %zu runs\n", taken, w->count);
         w->count = taken;
     }
@@ -255,6 +282,31 @@ static bool plan(work *w, const manifest *m, suite *s) {
     return true;
 }
 
+static bool run_in(char *folder, options *o, work *w) {
+    set_signals(note_signal);
+    const bool made = mkdtemp(folder) != NULL;
+    if (made) {
+        o->decoder.folder = folder;
+        o->decoder.end = &ended_by;
+        run_all(w);
+        remove_folder(folder);
+        o->decoder.folder = NULL;
+    } else {
+        perror(folder);
+    }
+    set_signals(SIG_DFL);
+    return made;
+}
+
+static int report_all(const options *o, const work *w) {
+    if (o->tap)
+        report_tap(stdout, w->trials, w->count);
+    bool ok = report_summary(o->tap ? stderr : stdout, w->trials, w->count);
+    ok = (!o->junit || report_junit(o->junit, w->trials, w->count)) && ok;
+    ok = (!o->json || report_json(o->json, w->trials, w->count)) && ok;
+    return ok ? EXIT_PASS : EXIT_FAIL;
+}
+
 static int run(options *o, const manifest *m, suite *s) {
     char folder[512];
     const char *base = getenv("TMPDIR");
@@ -266,19 +318,8 @@ static int run(options *o, const manifest *m, suite *s) {
     if (w.files && w.trials && plan(&w, m, s)) {
         if (w.count == 0) {
             status = bad_usage("no vector fits --tier, --rule and --id");
-        } else if (!mkdtemp(folder)) {
-            perror(folder);
-        } else {
-            o->decoder.folder = folder;
-            run_all(&w);
-            rmdir(folder);
-            o->decoder.folder = NULL;
-            if (o->tap)
-                report_tap(stdout, w.trials, w.count);
-            bool ok = report_summary(o->tap ? stderr : stdout, w.trials, w.count);
-            ok = (!o->junit || report_junit(o->junit, w.trials, w.count)) && ok;
-            ok = (!o->json || report_json(o->json, w.trials, w.count)) && ok;
-            status = ok ? EXIT_PASS : EXIT_FAIL;
+        } else if (run_in(folder, o, &w) && atomic_load(&ended_by) == 0) {
+            status = report_all(o, &w);
         }
     }
     free(w.trials);
@@ -306,5 +347,7 @@ int main(int argc, char **argv) {
         suite_free(&s);
     }
     free(o.decoder.supports);
+    if (atomic_load(&ended_by) != 0)
+        raise(atomic_load(&ended_by));
     return status;
 }

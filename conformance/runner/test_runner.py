@@ -8,10 +8,12 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tarfile
 import tempfile
+import time
 import unittest
 import xml.etree.ElementTree as xml
 from pathlib import Path
@@ -64,6 +66,27 @@ class Outcomes(Case):
         self.outcome(f"(sleep 1; touch {late}) & sleep 60; : {{input}} {{output}}", VALID, "--timeout", "0.2")
         subprocess.run(["sleep", "1.2"], check=True)
         self.assertFalse(late.exists())
+
+    def test_interrupted(self):
+        """The decoder ends, what it has left in the folder goes, and nothing is judged."""
+        begun, late = self.folder / "begun", self.folder / "late"
+        decoder = f": >{{output}}.part; mkdir {{output}}.d; touch {{output}}.d/x {begun}; sleep 2; touch {late}; : {{input}}"
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            begun.unlink(missing_ok=True)
+            running = subprocess.Popen([CONFORM, "--suite", SUITE, "-j", "2", "--decoder", decoder], stdout=subprocess.PIPE,
+                                       stderr=subprocess.PIPE, env=os.environ | {"TMPDIR": str(self.folder)},
+                                       preexec_fn=lambda: signal.signal(number, signal.SIG_DFL))
+            while not begun.exists() and running.poll() is None:
+                time.sleep(0.01)
+            running.send_signal(number)
+            out, err = running.communicate(timeout=60)
+            self.assertEqual((running.returncode, out, err), (-number, b"", b""))
+            self.assertEqual([path.name for path in self.folder.glob("slm-conform-*")], [])
+        time.sleep(2.2)
+        self.assertFalse(late.exists())
+
+    def test_what_a_hung_decoder_leaves(self):
+        self.conform(": >{output}.part; sleep 60; : {input}", "--id", INVALID, "--timeout", "0.3", code=1)
 
     def test_accepts_everything(self):
         accept = ": >{output}; : {input}"
