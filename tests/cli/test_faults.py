@@ -1,6 +1,7 @@
-"""The machine fails: every allocation, every call that reads or writes, interrupted and short ones (fault_shim.c), inputs that vanish.
+"""The machine fails: every allocation, every call that reads or writes, interrupted and short ones (fault_shim.c), inputs that vanish;
+somebody ends the command in the midst of any of it.
 
-Each run either does its job, to the same bytes, or ends with exit code 1, a message, and nothing left behind. Here a few of the faults of
+Each run either does its job, to the same bytes, or ends with exit code 1 and a message, or by the signal, and nothing is left behind. Here a few of the faults of
 each command; all of them by hand (minutes):
 SLM=build/tools/slm SLM_FAULT_SHIM=build/tests/libfault_shim.so SLM_FAULTS=all python3 tests/cli/test_faults.py -v
 """
@@ -79,11 +80,11 @@ class Faults(harness.Case):
         env["ASAN_OPTIONS"] = env.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0:allocator_may_return_null=1"
         p = subprocess.run([harness.SLM] + args, cwd=self.folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                            env=env, timeout=300)
-        counts = (0, 0)
+        counts = ()
         if os.path.exists(log):
             counts = tuple(int(n) for n in read_file(log).split())
             os.remove(log)
-        return harness.Result(p.returncode, p.stdout, p.stderr), counts
+        return harness.Result(p.returncode, p.stdout, p.stderr), counts or (0, 0)  # nothing where a signal came before it was written
 
     def made(self, output):
         path = self.path(output)
@@ -161,9 +162,9 @@ class Faults(harness.Case):
     # folder, an empty folder; when all is removed and the process about to end.
     HANDLING = "unlink", "unlinkat", "rmdir", "raise"
 
-    def signals(self, run):
-        """run(fault) for a signal before every call that run counts."""
-        for at in self.HANDLING:
+    def signals(self, run, removes=True):
+        """Faults for run(fault): a signal before every call that it counts."""
+        for at in self.HANDLING if removes else self.HANDLING[-1:]:
             fault = "signal %%d %d %s" % (signal.SIGINT, at)
             for n in chosen(run(fault % 0)[1]):
                 yield fault % n
@@ -185,7 +186,7 @@ class Faults(harness.Case):
                     self.assertEqual(self.made(output), made)
                 self.assertEqual(self.files(), self.before, r.err)
                 return r.code, counts[1]
-            for fault in self.signals(run):
+            for fault in self.signals(run, removes=output is not None):
                 with self.subTest(name, fault=fault):
                     runs += 1
                     done += run(fault)[0] == 0
@@ -209,10 +210,13 @@ class Faults(harness.Case):
             self.assertIn(made, (old, new))
             self.assertEqual(self.files(), self.before, r.err)
             return r.code, counts[1]
+        runs = 0
         for fault in self.signals(run):
             with self.subTest(fault):
                 run(fault)
+                runs += 1
         self.assertNotEqual(new, old)
+        print("%d runs" % runs, file=sys.stderr)
 
     def test_memory(self):
         self.every(lambda counts: [("alloc %d", counts[0]), ("allocs %d", counts[0])])
