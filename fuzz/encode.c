@@ -99,7 +99,7 @@ static slm_hessian *set_costs(slm_encoder *encoder, const choice *c, const float
             if (c->dominant)
                 values[i * n + i] = sum;
         }
-        slm_status status = slm_hessian_create(&hessian, values, n, c->coding.rotation, c->coding.sign_seed, 1, NULL, &error);
+        slm_status status = slm_hessian_create(&hessian, values, n, c->coding.rotation, c->coding.sign_seed, NULL, &error);
         CHECK(status == SLM_OK || status == SLM_E_ARGUMENT || status == SLM_E_NONFINITE);
         if (status == SLM_OK) {
             status = slm_encoder_set_hessian(encoder, hessian, &error);

@@ -9,7 +9,9 @@
 #include <cmocka.h>
 
 #include "amount.h"
+#include "container/alloc.h"
 #include "encode/encode_internal.h"
+#include "encode/hessian_kernel.h"
 #include "encode/rotate.h"
 #include "encode/trellis_core.h"
 #include "random_coding.h"
@@ -64,6 +66,71 @@ static double cost_of_errors(const float *values, size_t n, const double *errors
 
 /* ---- The factors ---- */
 
+/* U and D of a matrix of n columns, by the definition: from the last column to the first, each taken off all before it. */
+static void factor_plainly(double *matrix, double *pivots, size_t n) {
+    for (size_t j = n; j-- > 0;) {
+        pivots[j] = matrix[j * n + j];
+        for (size_t i = 0; i < j; i++)
+            for (size_t k = i; k < j; k++)
+                matrix[i * n + k] -= matrix[i * n + j] * (matrix[k * n + j] / pivots[j]);
+        for (size_t i = 0; i < j; i++)
+            matrix[i * n + j] /= pivots[j];
+    }
+}
+
+/* Every kernel, with any number of threads, gives the bits of the definition. */
+static void kernels_factor_alike(void **unused) {
+    (void)unused;
+    uint64_t state = 9, compared = 0;
+    for (size_t n = 1; n < 700; n = n < 40 ? n + 1 : n + 1 + (size_t)(random_next(&state) % 60)) {
+        double *matrix = malloc(n * n * sizeof *matrix), *start = malloc(n * (n + 1) / 2 * sizeof *start);
+        slm_hessian of = {.allocator = slmi_allocator(NULL), .columns = n};
+        of.packed = malloc(n * (n + 1) / 2 * sizeof *of.packed);
+        of.pivots = malloc(n * sizeof *of.pivots);
+        double *pivots = malloc(n * sizeof *pivots);
+        for (size_t i = 0; i < n; i++) /* each row's diagonal outweighs the rest of it */
+            for (size_t j = i; j < n; j++)
+                matrix[i * n + j] = hessian_row(&of, i)[j] = i == j ? 2 + uniform(&state) : gaussian(&state) / (double)n;
+        memcpy(start, of.packed, n * (n + 1) / 2 * sizeof *start);
+        factor_plainly(matrix, pivots, n);
+        const hessian_kernel *kernel;
+        for (size_t k = 0; (kernel = slmi_hessian_kernel_by_index(k)) != NULL; k++) {
+            for (unsigned threads = 1; kernel->usable() && threads <= 3; threads++) {
+                uint64_t failed = 0;
+                memcpy(of.packed, start, n * (n + 1) / 2 * sizeof *start);
+                assert_int_equal(slmi_hessian_factor(&of, 0.5, kernel, threads, &failed), SLM_OK);
+                assert_int_equal(failed, n);
+                assert_memory_equal(of.pivots, pivots, n * sizeof *pivots);
+                for (size_t i = 0; i < n; i++) /* on the diagonal stands what is left there: D */
+                    assert_memory_equal(hessian_row(&of, i) + i, matrix + i * n + i, (n - i) * sizeof *matrix);
+                compared += n * (n + 1) / 2;
+            }
+        }
+        free(matrix);
+        free(start);
+        free(of.packed);
+        free(of.pivots);
+        free(pivots);
+    }
+    print_message("%llu elements of factors as defined\n", (unsigned long long)compared);
+}
+
+static void kernels_by_name(void **unused) {
+    (void)unused;
+    assert_ptr_equal(slmi_hessian_kernel_choose("scalar"), &slmi_hessian_kernel_scalar);
+    assert_ptr_equal(slmi_hessian_kernel_choose("neon"), &slmi_hessian_kernel_scalar);
+    assert_null(slmi_hessian_kernel_choose("avx"));
+    const float good[4] = {2, 1, 1, 3};
+    slm_hessian *hessian;
+    slm_error error = {0};
+    slm_encoder_options options = {.struct_size = sizeof options, .kernel = "avx"};
+    assert_int_equal(slm_hessian_create(&hessian, good, 2, 0, 0, &options, &error), SLM_E_ARGUMENT);
+    assert_string_equal(error.message, "no kernel of that name for this machine");
+    options.struct_size = 0;
+    assert_int_equal(slm_hessian_create(&hessian, good, 2, 0, 0, &options, &error), SLM_E_ARGUMENT);
+    assert_string_equal(error.message, "struct_size of slm_encoder_options is not set");
+}
+
 static void factors_are_those_of_the_matrix(void **unused) {
     (void)unused;
     uint64_t state = 1;
@@ -75,8 +142,9 @@ static void factors_are_those_of_the_matrix(void **unused) {
         for (unsigned h = 0; h <= rotation; h += rotation > 0 ? rotation : 1) {
             const uint16_t seed = h > 0 ? 77 : 0;
             slm_hessian *one, *more;
-            assert_int_equal(slm_hessian_create(&one, values, n, h, seed, 1, NULL, NULL), SLM_OK);
-            assert_int_equal(slm_hessian_create(&more, values, n, h, seed, 5, NULL, NULL), SLM_OK);
+            assert_int_equal(slm_hessian_create(&one, values, n, h, seed, NULL, NULL), SLM_OK);
+            const slm_encoder_options five = {.struct_size = sizeof five, .threads = 5, .kernel = "scalar"};
+            assert_int_equal(slm_hessian_create(&more, values, n, h, seed, &five, NULL), SLM_OK);
             assert_memory_equal(one->packed, more->packed, n * (n + 1) / 2 * sizeof *one->packed);
             assert_memory_equal(one->pivots, more->pivots, n * sizeof *one->pivots);
             assert_true(one->growth >= 0 && one->growth <= more->growth && one->growth >= more->growth);
@@ -111,7 +179,7 @@ static void factors_are_those_of_the_matrix(void **unused) {
 static void refused(const float *values, uint64_t columns, unsigned rotation, slm_status status, const char *message) {
     slm_hessian *hessian = (slm_hessian *)(uintptr_t)1;
     slm_error error = {0};
-    assert_int_equal(slm_hessian_create(&hessian, values, columns, rotation, 1, 1, NULL, &error), status);
+    assert_int_equal(slm_hessian_create(&hessian, values, columns, rotation, 1, NULL, &error), status);
     assert_null(hessian);
     assert_string_equal(error.message, message);
 }
@@ -133,7 +201,7 @@ static void what_is_no_hessian_is_refused(void **unused) {
     refused(NULL, 2, 0, SLM_E_ARGUMENT, "no Hessian given");
     slm_hessian *hessian;
     const float close[4] = {2, 1, 1.001F, 3}; /* rounding is let pass */
-    assert_int_equal(slm_hessian_create(&hessian, close, 2, 0, 0, 1, NULL, NULL), SLM_OK);
+    assert_int_equal(slm_hessian_create(&hessian, close, 2, 0, 0, NULL, NULL), SLM_OK);
     assert_true(fabs(slm_hessian_mean(hessian) - 2.5) < 1e-12);
     slm_coding coding = {.profile = *slm_profile_by_name("slm-4-fast"), .run_length = 2};
     const slm_encoder_options options = {.struct_size = sizeof options};
@@ -185,8 +253,9 @@ static void memory_may_fail(void **unused) {
     for (slm_status status = SLM_E_MEMORY; status != SLM_OK; failures += status != SLM_OK) {
         unsigned left = failures;
         const slm_allocator allocator = {&left, resize};
+        const slm_encoder_options options = {.struct_size = sizeof options, .allocator = &allocator};
         slm_error error = {0};
-        status = slm_hessian_create(&hessian, values, 96, 5, 1, 1, &allocator, &error);
+        status = slm_hessian_create(&hessian, values, 96, 5, 1, &options, &error);
         assert_true(status == SLM_OK || (status == SLM_E_MEMORY && hessian == NULL && error.status == SLM_E_MEMORY));
         left = 0;
         slm_hessian_free(hessian);
@@ -253,7 +322,7 @@ static void report_is_true_and_bytes_are_the_same(void **unused) {
         for (size_t i = 0; i < runs * n; i++) /* now and then one that 16 bits don't suffice for */
             weights[i] = (float)(gaussian(&state) * (number % 4 == 3 && random_below(&state, 40) == 0 ? 1e4 : 1));
         slm_hessian *hessian;
-        assert_int_equal(slm_hessian_create(&hessian, values, n, coding.rotation, coding.sign_seed, 1, NULL, NULL), SLM_OK);
+        assert_int_equal(slm_hessian_create(&hessian, values, n, coding.rotation, coding.sign_seed, NULL, NULL), SLM_OK);
         slm_encoder_options options = {.struct_size = sizeof options, .scale_per_run = number % 3 != 0};
         encode(&options, &coding, hessian, weights, runs * n, one);
         const double cost = cost_of_codes(&coding, one, options.scale_per_run, values, weights, runs);
@@ -329,7 +398,7 @@ static void error_drops_as_promised(void **unused) {
                                            .sign_seed = rotation > 0 ? 1 : 0};
                 const slm_encoder_options options = {.struct_size = sizeof options, .scale_per_run = true};
                 slm_hessian *hessian;
-                assert_int_equal(slm_hessian_create(&hessian, values, COLUMNS, rotation, coding.sign_seed, 2, NULL, NULL), SLM_OK);
+                assert_int_equal(slm_hessian_create(&hessian, values, COLUMNS, rotation, coding.sign_seed, NULL, NULL), SLM_OK);
                 double promised = 0;
                 for (size_t j = 0; j < COLUMNS; j++)
                     promised += hessian->pivots[j] / COLUMNS / (1 + SLM_HESSIAN_DAMPING);
@@ -352,6 +421,8 @@ static void error_drops_as_promised(void **unused) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(factors_are_those_of_the_matrix),
+        cmocka_unit_test(kernels_factor_alike),
+        cmocka_unit_test(kernels_by_name),
         cmocka_unit_test(what_is_no_hessian_is_refused),
         cmocka_unit_test(memory_may_fail),
         cmocka_unit_test(report_is_true_and_bytes_are_the_same),

@@ -43,7 +43,8 @@ static bool set_weights(const encode_job *job, encoder_set *set, slm_encoder *en
     slm_error error = {0};
     for (size_t i = 0; i < set->count; i++) /* the one held may be freed now */
         (void)slm_encoder_set_hessian(set->slots[i].encoder, NULL, NULL);
-    if (!hessian_hold(&set->hessian, job->rules.hessian, entry->hessian, &entry->coding, job->threads, &hessian, f))
+    const slm_encoder_options options = {.struct_size = sizeof options, .threads = job->threads, .kernel = kernel_wanted()};
+    if (!hessian_hold(&set->hessian, job->rules.hessian, entry->hessian, &entry->coding, &options, &hessian, f))
         return false;
     slm_status status =
         slm_encoder_set_importance(encoder, vector != NULL ? vector->values : NULL, vector != NULL ? vector->columns : 0, &error);

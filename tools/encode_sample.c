@@ -116,7 +116,8 @@ static bool search(sampler *s, const slm_coding *coding, sample_trial *trial, fa
     const slm_hessian *hessian;
     slm_encode_report report;
     slm_error error = {0};
-    if (!hessian_hold(&s->hessian, s->job->rules.hessian, s->entry->hessian, coding, s->job->threads, &hessian, f))
+    const slm_encoder_options options = {.struct_size = sizeof options, .threads = s->job->threads, .kernel = kernel_wanted()};
+    if (!hessian_hold(&s->hessian, s->job->rules.hessian, s->entry->hessian, coding, &options, &hessian, f))
         return false;
     slm_status status =
         slm_encoder_set_importance(encoder, vector != NULL ? vector->values : NULL, vector != NULL ? vector->columns : 0, &error);

@@ -127,7 +127,7 @@ static bool load(hessian_holder *holder, const hessian_file *file, const hessian
 }
 
 bool hessian_hold(hessian_holder *holder, const hessian_file *file, const hessian_matrix *matrix, const slm_coding *coding,
-                  unsigned threads, const slm_hessian **hessian, fault *f) {
+                  const slm_encoder_options *options, const slm_hessian **hessian, fault *f) {
     *hessian = NULL;
     if (matrix == NULL)
         return true;
@@ -144,7 +144,7 @@ bool hessian_hold(hessian_holder *holder, const hessian_file *file, const hessia
         holder->rotation = coding->rotation;
         holder->sign_seed = coding->sign_seed;
         const slm_status status =
-            slm_hessian_create(&holder->made, holder->values, matrix->columns, coding->rotation, coding->sign_seed, threads, NULL, &error);
+            slm_hessian_create(&holder->made, holder->values, matrix->columns, coding->rotation, coding->sign_seed, options, &error);
         if (status != SLM_OK)
             return status == SLM_E_MEMORY ? fault_slm(f, status, &error, "'%s'", matrix->tensor->name)
                                           : fault_set(f, FAULT_INPUT, "'%s': %s", matrix->tensor->name, error.message);

@@ -35,9 +35,10 @@ typedef struct hessian_holder {
     uint16_t sign_seed;
 } hessian_holder;
 
-/* Makes *hessian of `matrix` (NULL: none, *hessian is NULL) for rows coded so. It is the holder's, until the next call. */
+/* Makes *hessian of `matrix` (NULL: none, *hessian is NULL) for rows coded so, with these options. It is the holder's, until the next
+ * call. */
 bool hessian_hold(hessian_holder *holder, const hessian_file *file, const hessian_matrix *matrix, const slm_coding *coding,
-                  unsigned threads, const slm_hessian **hessian, fault *f);
+                  const slm_encoder_options *options, const slm_hessian **hessian, fault *f);
 void hessian_release(hessian_holder *holder);
 
 #endif

@@ -27,10 +27,10 @@ typedef struct slm_encoder_options {
     size_t struct_size;             /* sizeof(slm_encoder_options) */
     const slm_allocator *allocator; /* NULL: malloc */
     slm_search search;
-    bool scale_per_run; /* one scale a run; false: one for the tensor */
-    unsigned threads;   /* 0: one */
-    const char *kernel; /* "scalar", "avx2", "avx512" or "neon": the fastest search kernel here that needs no more; NULL: the fastest. The
-                           bytes are the same */
+    bool scale_per_run;        /* one scale a run; false: one for the tensor */
+    unsigned threads;          /* 0: one */
+    const char *kernel;        /* "scalar", "avx2", "avx512" or "neon": the fastest kernel here that needs no more; NULL: the fastest. The
+                                  bytes are the same */
     unsigned scale_candidates; /* 0 or 1: the scale is chosen by a rule. N, at most 64: the N scales of a grid around it are each searched
                                   in full, and the one of least squared error is taken, of several the smallest. Costs N times as much */
 } slm_encoder_options;
@@ -56,16 +56,16 @@ SLM_API slm_status slm_encoder_set_importance(slm_encoder *encoder, const float 
 
 /* What errors in a tensor's columns cost together, for error feedback (GPTQ, LDLQ): a symmetric matrix of columns x columns numbers, row by
  * row, the mean of x x^T over the inputs x that the tensor's rows are multiplied with. Its diagonal is dampened by SLM_HESSIAN_DAMPING
- * times its mean, and it is factored for rows that are rotated so. Takes columns^3 / 3 products, with up to `threads` threads; keeps 4
- * columns^2 bytes, and 2^(2 rotation + 3) and 1024 columns more while it is made. Any number of encoders may use it at once.
- * SLM_E_NONFINITE; SLM_E_ARGUMENT: not symmetric, to SLM_HESSIAN_ASYMMETRY of its mean diagonal; not positive in spite of its damping; too
- * many columns, or the rotation does not divide them; SLM_E_MEMORY. */
+ * times its mean, and it is factored for rows that are rotated so. Of the options threads, kernel and allocator count; the factors are the
+ * same. Takes columns^3 / 6 products, keeps 4 columns^2 bytes, and takes 2^(2 rotation + 3) and 2,048 columns more while it is made. Any
+ * number of encoders may use it at once. SLM_E_NONFINITE; SLM_E_ARGUMENT: not symmetric, to SLM_HESSIAN_ASYMMETRY of its mean diagonal; not
+ * positive in spite of its damping; too many columns, or the rotation does not divide them; no such kernel; SLM_E_MEMORY. */
 typedef struct slm_hessian slm_hessian;
 #define SLM_HESSIAN_COLUMNS_MAX 16384
 #define SLM_HESSIAN_DAMPING 0.01
 #define SLM_HESSIAN_ASYMMETRY 0.001
 SLM_API slm_status slm_hessian_create(slm_hessian **hessian, const float *values, uint64_t columns, unsigned rotation, uint16_t sign_seed,
-                                      unsigned threads, const slm_allocator *allocator, slm_error *error);
+                                      const slm_encoder_options *options, slm_error *error);
 SLM_API double slm_hessian_mean(const slm_hessian *hessian); /* of the diagonal, before damping */
 SLM_API void slm_hessian_free(slm_hessian *hessian);         /* NULL is allowed */
 

@@ -40,17 +40,26 @@ static slm_status prepare(slm_encoder *encoder) {
     return status;
 }
 
+bool slmi_encoder_options(slm_encoder_options *chosen, const slm_encoder_options *options) {
+    *chosen = (slm_encoder_options){0};
+    if (options == NULL) {
+        return true;
+    }
+    if (options->struct_size < sizeof options->struct_size) {
+        return false;
+    }
+    memcpy(chosen, options, options->struct_size < sizeof *chosen ? options->struct_size : sizeof *chosen);
+    return true;
+}
+
 slm_status slm_encoder_create(slm_encoder **encoder, const slm_coding *coding, const slm_encoder_options *options, slm_error *error) {
-    slm_encoder_options chosen = {0};
+    slm_encoder_options chosen;
     if (encoder == NULL || coding == NULL) {
         return slmi_fail_call(error, SLM_E_ARGUMENT, "no coding given");
     }
     *encoder = NULL;
-    if (options != NULL) {
-        if (options->struct_size < sizeof options->struct_size) {
-            return slmi_fail_call(error, SLM_E_ARGUMENT, "struct_size of slm_encoder_options is not set");
-        }
-        memcpy(&chosen, options, options->struct_size < sizeof chosen ? options->struct_size : sizeof chosen);
+    if (!slmi_encoder_options(&chosen, options)) {
+        return slmi_fail_call(error, SLM_E_ARGUMENT, SLMI_NO_STRUCT_SIZE);
     }
     const char *reason = "";
     slm_status status = slm_coding_check(coding, &reason);

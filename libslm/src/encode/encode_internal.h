@@ -72,6 +72,10 @@ typedef struct encode_worker {
     double *feedback; /* slmi_trellis_encode_feedback's */
 } encode_worker;
 
+/* What is asked for, the defaults for what is not there; false where struct_size is not set. */
+bool slmi_encoder_options(slm_encoder_options *chosen, const slm_encoder_options *options);
+#define SLMI_NO_STRUCT_SIZE "struct_size of slm_encoder_options is not set"
+
 /* Pieces of a tensor of the encoder's coding: the largest shape of one. The same on all machines: reports are added up piece by piece. */
 piece_shape slmi_encode_piece_shape(const slm_encoder *encoder, uint64_t elements);
 /* Pieces of that shape that a thread best takes at once, a matter of speed alone; above 1 they are whole runs. */

@@ -7,9 +7,29 @@
 #include "../container/alloc.h"
 #include "../container/error.h"
 #include "../decode/rotation.h"
+#include "encode_internal.h"
+#include "hessian_kernel.h"
 #include "rotate.h"
 
 #define PIVOT_LEAST (SLM_HESSIAN_DAMPING / 8) /* no pivot of a dampened mean of products is below the damping, but for rounding */
+
+#define TILE 16u /* elements and their mirror images are read by squares of this side, a line of the cache */
+
+static uint64_t tile_end(uint64_t start, uint64_t end) { return end - start < TILE ? end : start + TILE; }
+
+static bool differ(const float *values, uint64_t n, uint64_t i, uint64_t j, double most) {
+    return fabs((double)values[i * n + j] - (double)values[j * n + i]) > most;
+}
+
+static bool is_symmetric(const float *values, uint64_t n, double most) {
+    for (uint64_t a = 0; a < n; a += TILE)
+        for (uint64_t b = 0; b <= a; b += TILE)
+            for (uint64_t i = a; i < tile_end(a, n); i++)
+                for (uint64_t j = b; j < tile_end(b, n); j++)
+                    if (differ(values, n, i, j, most))
+                        return false;
+    return true;
+}
 
 /* Finite, symmetric, and what its diagonal is on average. */
 static slm_status check(const float *values, uint64_t n, double *mean, slm_error *error) {
@@ -25,10 +45,12 @@ static slm_status check(const float *values, uint64_t n, double *mean, slm_error
     *mean = sum / (double)n;
     if (!(*mean > 0))
         return slmi_fail_call(error, SLM_E_ARGUMENT, "the Hessian's diagonal is not positive");
+    const double most = SLM_HESSIAN_ASYMMETRY * *mean;
+    if (is_symmetric(values, n, most))
+        return SLM_OK;
     for (uint64_t i = 0; i < n; i++) {
         for (uint64_t j = 0; j < i; j++) {
-            const double a = (double)values[i * n + j], b = (double)values[j * n + i];
-            if (fabs(a - b) > SLM_HESSIAN_ASYMMETRY * *mean)
+            if (differ(values, n, i, j, most))
                 return slmi_fail_call(error, SLM_E_ARGUMENT, "the Hessian is not symmetric: elements (%llu, %llu) and (%llu, %llu) differ",
                                       (unsigned long long)i, (unsigned long long)j, (unsigned long long)j, (unsigned long long)i);
         }
@@ -66,11 +88,11 @@ static void transform_block(double *x, size_t size) {
 static slm_status fill(slm_hessian *of, const float *values, double mean) {
     const uint64_t n = of->columns;
     if (of->rotation == 0) {
-        for (uint64_t i = 0; i < n; i++) {
-            double *row = hessian_row(of, i);
-            for (uint64_t j = i; j < n; j++)
-                row[j] = element(values, n, i, j) / mean;
-        }
+        for (uint64_t a = 0; a < n; a += TILE)
+            for (uint64_t b = a; b < n; b += TILE)
+                for (uint64_t i = a; i < tile_end(a, n); i++)
+                    for (uint64_t j = i > b ? i : b; j < tile_end(b, n); j++)
+                        hessian_row(of, i)[j] = element(values, n, i, j) / mean;
         return SLM_OK;
     }
     const size_t size = (size_t)1 << of->rotation;
@@ -83,9 +105,12 @@ static slm_status fill(slm_hessian *of, const float *values, double mean) {
         slmi_rotation_sign(signs, (size_t)n, &state);
         for (uint64_t a = 0; a < n; a += size) {
             for (uint64_t b = a; b < n; b += size) {
-                for (uint64_t i = 0; i < size; i++)
-                    for (uint64_t j = 0; j < size; j++)
-                        block[i * size + j] = element(values, n, a + i, b + j) / mean * (double)(signs[a + i] * signs[b + j]);
+                for (uint64_t t = 0; t < size * size; t += (uint64_t)TILE * TILE) {
+                    const uint64_t down = t / TILE / size * TILE, across = t / TILE % size;
+                    for (uint64_t i = down; i < down + TILE; i++)
+                        for (uint64_t j = across; j < across + TILE; j++)
+                            block[i * size + j] = element(values, n, a + i, b + j) / mean * (double)(signs[a + i] * signs[b + j]);
+                }
                 transform_block(block, size);
                 for (uint64_t i = 0; i < size; i++)
                     for (uint64_t j = a == b ? i : 0; j < size; j++)
@@ -99,31 +124,48 @@ static slm_status fill(slm_hessian *of, const float *values, double mean) {
     return status;
 }
 
-#define DRAWS 16 /* rows of random misses */
+#define DRAWS 16  /* rows of random misses */
+#define CHUNK 512 /* elements of U that stay in the cache for all of them */
+
+static uint64_t draw_next(uint64_t state) { return state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407); }
 
 /* What misses of variance 1 add to the targets on average, from misses of +-1 by a fixed generator. Misses m are made of errors e with
- * e_j = m_j - (what the errors before add to target j). */
+ * e_j = m_j - (what the errors before add to target j). All rows side by side, since U is read from memory. */
 static slm_status measure_growth(slm_hessian *of) {
     const uint64_t n = of->columns;
-    double *added = slmi_allocate(&of->allocator, n, sizeof *added);
-    uint64_t state = 1;
+    double *added = slmi_allocate_zeroed(&of->allocator, n, DRAWS * sizeof *added);
+    uint64_t states[DRAWS] = {1}; /* a row's misses follow those of the row before */
     double sum = 0;
-    for (unsigned draw = 0; added != NULL && draw < DRAWS; draw++) {
+    if (added == NULL)
+        return SLM_E_MEMORY;
+    for (unsigned draw = 1; draw < DRAWS; draw++) {
+        states[draw] = states[draw - 1];
         for (uint64_t j = 0; j < n; j++)
-            added[j] = 0;
-        for (uint64_t j = 0; j < n; j++) {
-            state = state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-            sum += added[j] * added[j];
-            hessian_push(of, j, (state >> 63 != 0 ? 1 : -1) - added[j], added);
+            states[draw] = draw_next(states[draw]);
+    }
+    for (uint64_t i = 0; i < n; i++) {
+        const double *row = hessian_row(of, i);
+        double errors[DRAWS];
+        for (unsigned draw = 0; draw < DRAWS; draw++) {
+            states[draw] = draw_next(states[draw]);
+            errors[draw] = (states[draw] >> 63 != 0 ? 1 : -1) - added[draw * n + i];
+        }
+        for (uint64_t start = i + 1, end; start < n; start = end) {
+            end = n - start < CHUNK ? n : start + CHUNK;
+            for (unsigned draw = 0; draw < DRAWS; draw++)
+                for (uint64_t j = start; j < end; j++)
+                    added[draw * n + j] += errors[draw] * row[j];
         }
     }
+    for (uint64_t j = 0; j < n * DRAWS; j++)
+        sum += added[j] * added[j];
     of->growth = sum / (double)(n * DRAWS);
-    const slm_status status = added != NULL ? SLM_OK : SLM_E_MEMORY;
     slmi_free(&of->allocator, added);
-    return status;
+    return SLM_OK;
 }
 
-static slm_status make(slm_hessian *of, const float *values, double mean, unsigned threads, uint64_t *failed) {
+static slm_status make(slm_hessian *of, const float *values, double mean, const hessian_kernel *kernel, unsigned threads,
+                       uint64_t *failed) {
     const uint64_t n = of->columns;
     of->packed = slmi_allocate(&of->allocator, n % 2 == 0 ? n / 2 : n, (size_t)(n % 2 == 0 ? n + 1 : (n + 1) / 2) * sizeof *of->packed);
     of->pivots = slmi_allocate(&of->allocator, n, sizeof *of->pivots);
@@ -133,7 +175,7 @@ static slm_status make(slm_hessian *of, const float *values, double mean, unsign
     for (uint64_t i = 0; i < n; i++)
         hessian_row(of, i)[i] += SLM_HESSIAN_DAMPING;
     if (status == SLM_OK)
-        status = slmi_hessian_factor(of, PIVOT_LEAST, threads, failed);
+        status = slmi_hessian_factor(of, PIVOT_LEAST, kernel, threads, failed);
     if (status == SLM_OK && *failed == n)
         status = measure_growth(of);
     return status == SLM_OK && *failed == n ? slmi_importance_of_pivots(&of->search, of->pivots, n, of->rotation != 0, &of->allocator)
@@ -141,11 +183,17 @@ static slm_status make(slm_hessian *of, const float *values, double mean, unsign
 }
 
 slm_status slm_hessian_create(slm_hessian **hessian, const float *values, uint64_t columns, unsigned rotation, uint16_t sign_seed,
-                              unsigned threads, const slm_allocator *allocator, slm_error *error) {
+                              const slm_encoder_options *options, slm_error *error) {
+    slm_encoder_options chosen;
     if (hessian != NULL)
         *hessian = NULL;
     if (hessian == NULL || values == NULL)
         return slmi_fail_call(error, SLM_E_ARGUMENT, "no Hessian given");
+    if (!slmi_encoder_options(&chosen, options))
+        return slmi_fail_call(error, SLM_E_ARGUMENT, SLMI_NO_STRUCT_SIZE);
+    const hessian_kernel *kernel = slmi_hessian_kernel_choose(chosen.kernel);
+    if (kernel == NULL)
+        return slmi_fail_call(error, SLM_E_ARGUMENT, "no kernel of that name for this machine");
     if (columns == 0 || columns > SLM_HESSIAN_COLUMNS_MAX)
         return slmi_fail_call(error, SLM_E_ARGUMENT, "a Hessian has 1 to %u columns", (unsigned)SLM_HESSIAN_COLUMNS_MAX);
     if (rotation != 0 && (rotation < SLM_ROTATION_MIN || rotation > SLM_ROTATION_MAX || columns % (UINT64_C(1) << rotation) != 0))
@@ -154,7 +202,7 @@ slm_status slm_hessian_create(slm_hessian **hessian, const float *values, uint64
     slm_status status = check(values, columns, &mean, error);
     if (status != SLM_OK)
         return status;
-    const slm_allocator own = slmi_allocator(allocator);
+    const slm_allocator own = slmi_allocator(chosen.allocator);
     slm_hessian *made = slmi_allocate_zeroed(&own, 1, sizeof *made);
     if (made == NULL)
         return slmi_fail_memory(error);
@@ -162,7 +210,7 @@ slm_status slm_hessian_create(slm_hessian **hessian, const float *values, uint64
     made->norm = (double)(UINT64_C(1) << rotation);
     made->mean = mean;
     uint64_t failed = columns;
-    status = make(made, values, mean, threads, &failed);
+    status = make(made, values, mean, kernel, chosen.threads, &failed);
     if (status == SLM_OK && failed == columns) {
         *hessian = made;
         return SLM_OK;

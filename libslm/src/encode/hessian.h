@@ -32,8 +32,4 @@ static inline void hessian_push(const slm_hessian *of, uint64_t i, double error,
         targets[j] += error * row[j];
 }
 
-/* hessian_factor.c. From H to U and D, with up to `threads` threads; the result does not depend on them. Returns `columns`, or the last
- * column whose pivot is below `least`: then the contents are void. SLM_E_MEMORY: *failed is void, too. */
-slm_status slmi_hessian_factor(slm_hessian *of, double least, unsigned threads, uint64_t *failed);
-
 #endif
