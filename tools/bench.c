@@ -13,7 +13,8 @@ typedef struct bench_part {
     int (*run)(const bench_options *options);
 } bench_part;
 
-static const bench_part parts[] = {{"decode", false, bench_decode}, {"encode", false, bench_encode}, {NULL, false, NULL}};
+static const bench_part parts[] = {
+    {"decode", false, bench_decode}, {"encode", false, bench_encode}, {"hessian", false, bench_hessian}, {NULL, false, NULL}};
 
 bool bench_wants(const bench_options *options, const slm_profile *profile) {
     return options->profile == NULL || strcmp(options->profile, profile->name) == 0;
@@ -89,14 +90,16 @@ static int run(int argc, char **argv) {
 const command command_bench = {
     .name = "bench",
     .summary = "measure what decoding and encoding cost on this machine",
-    .synopsis = "decode|encode [OPTIONS]",
+    .synopsis = "decode|encode|hessian [OPTIONS]",
     .description =
         "decode: for every named profile, kernel and element type the weights a second, and the ratio to memcpy of as many bytes, "
         "each measured in turn with it; one thread, output of 64 MiB and of 128 KiB. Then products of a matrix and a vector straight from "
         "the codes. Then whole files beside their kernel, with checksums and without, and two threads beside one. encode: for every named "
         "profile, search and vector "
         "kernel the seconds its tables take, the weights a second of CPU time, what two threads bring, the seeds looked at closely a "
-        "block, the relative error on N(0, 1), and the core hours of a model of 8 billion weights.",
+        "block, the relative error on N(0, 1), and the core hours of a model of 8 billion weights. hessian: the seconds that factoring one "
+        "of "
+        "4096 columns takes, every kernel by turns with the scalar one, and what two threads bring.",
     .options = options,
     .run = run,
 };

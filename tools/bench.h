@@ -17,6 +17,7 @@ typedef struct bench_options {
 
 int bench_decode(const bench_options *options);
 int bench_encode(const bench_options *options);
+int bench_hessian(const bench_options *options);
 
 /* bench_decode's last part: whole files. */
 int bench_files(const bench_options *options);

@@ -73,5 +73,16 @@ class Encode(harness.Case):
         self.slm("bench", "encode", "--quick", "-p", "paper-4", stdout=r"(?m)\Aprofile .*\n(paper-4 .*\n)+\Z", stderr="")
 
 
+class Hessian(harness.Case):
+    def test_report(self):
+        report = self.json("bench", "hessian", "--quick")
+        self.assertEqual((report["command"], report["part"]), ("bench", "hessian"))
+        self.assertEqual(report["factorings"][0]["kernel"], "scalar")
+        for f in report["factorings"]:
+            self.assertEqual(f["columns"], 256)
+            self.assertTrue(f["cpu_seconds"] > 0 and f["times_scalar"] > 0 and f["two_threads"] > 0)
+        self.slm("bench", "hessian", "--quick", stdout=r"\Acolumns .*\n(256 .*\n)+\Z", stderr="")
+
+
 if __name__ == "__main__":
     harness.main()
