@@ -82,7 +82,7 @@ static void factor_plainly(double *matrix, double *pivots, size_t n) {
 static void kernels_factor_alike(void **unused) {
     (void)unused;
     uint64_t state = 9, compared = 0;
-    for (size_t n = 1; n < 700; n = n < 40 ? n + 1 : n + 1 + (size_t)(random_next(&state) % 60)) {
+    for (size_t n = 1; n < amount(700, 250); n = n < 40 ? n + 1 : n + 1 + (size_t)(random_next(&state) % 60)) {
         double *matrix = malloc(n * n * sizeof *matrix), *start = malloc(n * (n + 1) / 2 * sizeof *start);
         slm_hessian of = {.allocator = slmi_allocator(NULL), .columns = n};
         of.packed = malloc(n * (n + 1) / 2 * sizeof *of.packed);

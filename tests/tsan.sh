@@ -5,11 +5,12 @@ set -eu
 cd "$(dirname "$0")/.."
 build=${1-build-tsan}
 [ -d "$build" ] || meson setup "$build" --buildtype=debugoptimized -Db_sanitize=thread >/dev/null
-ninja -C "$build" tools/slm tests/test_container_faults tests/test_container_writer tests/test_resume
+ninja -C "$build" tools/slm tests/test_container_faults tests/test_container_writer tests/test_resume tests/test_hessian
 export TSAN_OPTIONS=halt_on_error=1:exitcode=66
 "$build/tests/test_container_faults"
 "$build/tests/test_container_writer"
 "$build/tests/test_resume"
+SLM_TEST_SHORT=1 "$build/tests/test_hessian"
 
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
