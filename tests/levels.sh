@@ -13,7 +13,12 @@ trap 'rm -rf "$out"' EXIT
 python3 -B -c 'import sys
 sys.path.insert(0, "tests/cli")
 import harness
-harness.write_safetensors(sys.argv[1], [harness.Tensor("a", "F32", [4, 1024], harness.f32(harness.weights(4096)))])' "$out/in.safetensors"
+from math import exp
+alike = harness.f32([exp(-abs(i - j) / 20) for i in range(320) for j in range(320)])
+harness.write_safetensors(sys.argv[1], [harness.Tensor("a", "F32", [4, 1024], harness.f32(harness.weights(4096)))])
+harness.write_safetensors(sys.argv[2], [harness.Tensor("a", "F32", [16, 320], harness.f32(harness.weights(5120)))])
+harness.write_safetensors(sys.argv[3], [harness.Tensor("a", "F32", [320, 320], alike)])' \
+    "$out/in.safetensors" "$out/wide.safetensors" "$out/hessian.safetensors"
 
 there() { # RUNNER slm and its arguments, with their exit code; what qemu lacks of the model is no concern here
     code=0
@@ -39,4 +44,11 @@ for profile in slm-2 slm-2.5 slm-3 slm-4 slm-5 paper-4 paper-3 trellis,K=8,k=4 t
     there "$@" "$slm" verify -q "$out/here.slm"
     decoded=$((decoded + 1))
 done
+feedback="-q -f -p trellis,K=8,k=4 --hessian $out/hessian.safetensors $out/wide.safetensors"
+# shellcheck disable=SC2086
+"$slm" encode $feedback -o "$out/here.slm"
+# shellcheck disable=SC2086
+there "$@" "$slm" encode $feedback -o "$out/there.slm"
+cmp "$out/here.slm" "$out/there.slm"
+encoded=$((encoded + 1))
 echo "$*: the same files ($encoded) and weights ($decoded)"
