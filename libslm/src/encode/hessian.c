@@ -13,7 +13,7 @@
 
 #define PIVOT_LEAST (SLM_HESSIAN_DAMPING / 8) /* no pivot of a dampened mean of products is below the damping, but for rounding */
 
-#define TILE 16u /* elements and their mirror images are read by squares of this side, a line of the cache */
+#define TILE 16u /* elements and their mirror images are read by squares of this side, a line of the cache; it divides any segment */
 
 static uint64_t tile_end(uint64_t start, uint64_t end) { return end - start < TILE ? end : start + TILE; }
 
@@ -62,6 +62,14 @@ static double element(const float *values, uint64_t n, uint64_t i, uint64_t j) {
     return ((double)values[i * n + j] + (double)values[j * n + i]) / 2;
 }
 
+/* The tile at (a, b), with its signs, into a block whose rows are `size` long. */
+static void read_tile(const float *values, uint64_t n, uint64_t a, uint64_t b, double mean, const int64_t *signs, double *block,
+                      size_t size) {
+    for (uint64_t i = 0; i < TILE; i++)
+        for (uint64_t j = 0; j < TILE; j++)
+            block[i * size + j] = element(values, n, a + i, b + j) / mean * (double)(signs[a + i] * signs[b + j]);
+}
+
 /* Rows first, then columns, of one block of segments: H_N x H_N / N. */
 static void transform_block(double *x, size_t size) {
     for (size_t half = 1; half < size; half *= 2) {
@@ -105,12 +113,9 @@ static slm_status fill(slm_hessian *of, const float *values, double mean) {
         slmi_rotation_sign(signs, (size_t)n, &state);
         for (uint64_t a = 0; a < n; a += size) {
             for (uint64_t b = a; b < n; b += size) {
-                for (uint64_t t = 0; t < size * size; t += (uint64_t)TILE * TILE) {
-                    const uint64_t down = t / TILE / size * TILE, across = t / TILE % size;
-                    for (uint64_t i = down; i < down + TILE; i++)
-                        for (uint64_t j = across; j < across + TILE; j++)
-                            block[i * size + j] = element(values, n, a + i, b + j) / mean * (double)(signs[a + i] * signs[b + j]);
-                }
+                for (uint64_t i = 0; i < size; i += TILE)
+                    for (uint64_t j = 0; j < size; j += TILE)
+                        read_tile(values, n, a + i, b + j, mean, signs, block + i * size + j, size);
                 transform_block(block, size);
                 for (uint64_t i = 0; i < size; i++)
                     for (uint64_t j = a == b ? i : 0; j < size; j++)
